@@ -1,0 +1,50 @@
+# `make` alone lists the targets. Each sets up what it needs in .venv first.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format test-slow coverage serve compose clean
+
+help:           ## list the targets
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
+
+install: $(STAMP)  ## make a virtual environment, install everything, compile the kernels
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,dev]'
+	$(BIN)/python -c 'import replay_server.memory.table'
+	@touch $@
+
+demo: install   ## the main job: a server, a DQN that solves CartPole through it, curve and score
+	$(BIN)/agent-client train --env CartPole-v1 --seed 0
+
+test: check     ## everything that CI runs: style, types, import contracts, tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not docker'
+
+check: install  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --quiet || $(BIN)/lint-imports
+
+format: install ## put the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-slow: install ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+coverage: install ## branch coverage of the normal tests
+	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'
+	$(BIN)/python -m coverage report --show-missing
+
+serve: install  ## a server on port 8000 of this machine
+	$(BIN)/replay-server serve
+
+compose: ## the server and an agent in containers
+	docker-compose up --build --abort-on-container-exit --exit-code-from agent
+
+clean:          ## remove the virtual environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

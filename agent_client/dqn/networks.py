@@ -1,0 +1,99 @@
+"""The action-value network Q(o, a; theta) and the greedy policy that it implies."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class QNetwork(nn.Module):
+    """A multilayer perceptron with one output per action.
+
+    Mnih et al. (2015): all action values come from one forward pass. Observations here are
+    vectors, so plain layers with rectifiers stand where the paper has convolutions.
+    """
+
+    def __init__(
+        self, observation_size: int, action_count: int, hidden_units: Sequence[int]
+    ) -> None:
+        """Make a network with PyTorch's default initialization, from torch's global generator.
+
+        Args:
+            observation_size: length of an observation vector.
+            action_count: number of actions.
+            hidden_units: units of each hidden layer; none makes Q linear in the observation.
+        """
+        super().__init__()
+        self.observation_size = observation_size
+        self.action_count = action_count
+        sizes = [observation_size, *hidden_units]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers.append(nn.Linear(sizes[-1], action_count))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Return Q(o, a) of every action.
+
+        Args:
+            observation: [B, observation_size] float32.
+
+        Returns:
+            [B, action_count] float32, in units of the return.
+        """
+        values: Tensor = self.layers(observation)
+        return values
+
+
+class GreedyPolicy:
+    """Chooses argmax_a Q(o, a) for one observation at a time, without autograd.
+
+    A forward pass of one small vector costs several times more in PyTorch than in NumPy,
+    and an environment's step costs less than either. The weights are views of the network's
+    own memory, so the policy always is that of the network as it stands.
+    """
+
+    def __init__(self, network: QNetwork) -> None:
+        """Look at the weights of ``network``, which must stay on the CPU."""
+        linear = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
+        self._weights = [layer.weight.detach().numpy().T for layer in linear]
+        self._biases = [layer.bias.detach().numpy() for layer in linear]
+
+    def values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return [action_count] float32, Q(o, a) for ``observation`` [observation_size] float32."""
+        activation = observation
+        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
+            activation = np.maximum(activation @ weight + bias, 0.0)
+        values: NDArray[np.float32] = activation @ self._weights[-1] + self._biases[-1]
+        return values
+
+    def action(self, observation: NDArray[np.float32]) -> int:
+        """Return the action of highest value in [0, action_count); of equal ones the first."""
+        return int(self.values(observation).argmax())
+
+
+def copy_weights(source: QNetwork, destination: QNetwork) -> None:
+    """Copy all weights of ``source`` into the memory of ``destination``."""
+    move_weights(source, destination, rate=1.0)
+
+
+@torch.no_grad()
+def move_weights(source: QNetwork, destination: QNetwork, *, rate: float) -> None:
+    """Move ``destination`` by ``rate`` of the way to ``source``, in place.
+
+    Rate 1 copies (Mnih et al. 2015); a small rate at every learner step is the Polyak
+    average theta' <- tau theta + (1 - tau) theta' (Lillicrap et al. 2016, section 3).
+
+    Args:
+        source: the online network. Not modified.
+        destination: the target network, of the same architecture.
+        rate: tau, in (0, 1].
+    """
+    for moving, towards in zip(destination.parameters(), source.parameters(), strict=True):
+        if rate == 1.0:
+            moving.copy_(towards)
+        else:
+            moving.lerp_(towards, rate)

@@ -1,0 +1,96 @@
+"""Defaults per environment: hyper-parameters, how long to train, when it is solved.
+
+What a preset says, a configuration file, the environment's variables and the command line
+may overrule, in this order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent_client.dqn import DQNConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedScore:
+    """A score that others published for the same task, to stand beside ours.
+
+    Attributes:
+        source: what the score is of.
+        mean_return: what they reached.
+        best_return: the most that could be reached in their version of the task.
+    """
+
+    source: str
+    mean_return: float
+    best_return: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Defaults for one kind of environment.
+
+    Attributes:
+        name: what ``--preset`` calls it.
+        environment_ids: environments that take it when no preset is named.
+        steps: environment steps to train for at most.
+        evaluation_period: environment steps between greedy evaluations.
+        selection_episodes: episodes of each such evaluation.
+        confirmation_episodes: further ones that must confirm ``stop_return``.
+        stop_return: mean return that ends the training early; None trains for all steps.
+        solved_return: mean return that counts as solving the task, drawn in the learning
+            curve; None where there is no such number.
+        best_return: the most that an episode can bring; None if unbounded or unknown.
+        dqn: hyper-parameters.
+        published: a score of others, or None.
+    """
+
+    name: str
+    environment_ids: tuple[str, ...] = ()
+    steps: int = 100_000
+    evaluation_period: int = 5_000
+    selection_episodes: int = 10
+    confirmation_episodes: int = 100
+    stop_return: float | None = None
+    solved_return: float | None = None
+    best_return: float | None = None
+    dqn: DQNConfig = field(default_factory=DQNConfig)
+    published: PublishedScore | None = None
+
+
+GENERIC: Final = Preset(name="generic")
+
+# Rounds of many learner steps between stretches of acting, and target copies that are few
+# steps apart, are what makes CartPole fast and reliable: measured over ten seeds.
+CARTPOLE: Final = Preset(
+    name="cartpole",
+    environment_ids=("CartPole-v1",),
+    steps=60_000,
+    evaluation_period=1_024,
+    stop_return=500.0,
+    solved_return=475.0,
+    best_return=500.0,
+    dqn=DQNConfig(
+        hidden_units=(256, 256),
+        learning_rate=2.3e-3,
+        learning_rate_final=2.3e-3,
+        batch_size=64,
+        target_update_period=10,
+        update_period=256,
+        updates_per_round=128,
+        epsilon_final=0.04,
+        epsilon_decay_steps=8_000,
+    ),
+    published=PublishedScore(
+        source="a published DQN experience-replay tutorial", mean_return=50.02, best_return=200.0
+    ),
+)
+
+PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, GENERIC)}
+
+
+def preset_for(environment_id: str) -> Preset:
+    """Return the preset made for ``environment_id``, or the generic one."""
+    for preset in PRESETS.values():
+        if environment_id in preset.environment_ids:
+            return preset
+    return GENERIC

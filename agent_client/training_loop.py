@@ -1,0 +1,344 @@
+"""The training loop: environment, actor, writer, prefetcher and learner in step.
+
+One environment step, then, every ``update_period`` steps, a round of learner steps. The
+network's round trips lie elsewhere: the writer sends transitions and the prefetcher draws
+batches while this thread acts and learns. Now and then the greedy policy is evaluated, and
+the best weights so far are kept.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agent_client.dqn import (
+    Actor,
+    DQNConfig,
+    GreedyPolicy,
+    Learner,
+    LearnerStep,
+    LinearSchedule,
+    QNetwork,
+    TransitionBatch,
+)
+from agent_client.dqn.networks import copy_weights
+from agent_client.environments import Environment
+from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.seeding import EpisodePurpose, episode_seed
+
+
+class TransitionWriter(Protocol):
+    """What the loop wants of ``agent_client.writer.RowWriter``."""
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Take one transition to be sent; returns at once."""
+
+    def flush(self) -> None:
+        """Return when the server has acknowledged every transition appended so far."""
+
+
+class DrawnBatch(Protocol):
+    """What the loop wants of a batch: ``agent_client.prefetcher.TensorBatch``."""
+
+    @property
+    def keys(self) -> Tensor:
+        """[B] int64 item keys."""
+
+    @property
+    def weights(self) -> Tensor:
+        """[B] float32 importance weights."""
+
+    @property
+    def columns(self) -> Mapping[str, Tensor]:
+        """The columns of ``dqn.transition_columns``, each [B, ...]."""
+
+    @property
+    def size(self) -> int:
+        """Items in the table when the batch was drawn."""
+
+
+class BatchSource(Protocol):
+    """What the loop wants of ``agent_client.prefetcher.Prefetcher``."""
+
+    def next_tensors(self) -> DrawnBatch:
+        """Return a batch; waits until there is one."""
+
+    def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        """Send new priorities along with a coming draw; returns at once."""
+
+
+class LoopObserver(Protocol):
+    """Who is told what happens: metrics, trackers, the progress display, the checkpoint."""
+
+    def on_step(self, loop: "TrainingLoop") -> None:
+        """One environment step, with the learner steps after it, is done."""
+
+    def on_episode(self, loop: "TrainingLoop", episode_return: float, length: int) -> None:
+        """A training episode ended, ``length`` steps long."""
+
+    def on_evaluation(self, loop: "TrainingLoop", evaluation: Evaluation) -> None:
+        """The greedy policy was evaluated; ``loop.progress`` tells whether it is the best."""
+
+
+class StopReason(Enum):
+    """Why a loop ended."""
+
+    SOLVED = "solved"
+    OUT_OF_STEPS = "out of steps"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How long to train and how to choose the best weights.
+
+    Attributes:
+        steps: environment steps at most.
+        seed: the run's.
+        evaluation_period: environment steps between evaluations of the greedy policy.
+        selection_episodes: episodes of such an evaluation.
+        confirmation_episodes: further episodes, played when those reach ``stop_return``.
+        stop_return: mean return at which training ends once it is confirmed; None trains on.
+    """
+
+    steps: int
+    seed: int
+    evaluation_period: int
+    selection_episodes: int
+    confirmation_episodes: int
+    stop_return: float | None
+
+
+@dataclass(slots=True)
+class TrainingProgress:
+    """Where a run stands; what a checkpoint keeps besides weights and random states.
+
+    Attributes:
+        step: environment steps done.
+        episode: training episodes ended.
+        seconds: wall-clock time spent in the loop.
+        best_return: mean return of the best weights so far, None before the first evaluation.
+        best_episodes: episodes over which that mean was taken.
+        best_step: environment step of those weights.
+        solved: whether ``stop_return`` was confirmed.
+    """
+
+    step: int = 0
+    episode: int = 0
+    seconds: float = 0.0
+    best_return: float | None = None
+    best_episodes: int = 0
+    best_step: int = 0
+    solved: bool = False
+
+
+@dataclass(slots=True)
+class _Episode:
+    observation: NDArray[np.float32]
+    total: float = 0.0
+    length: int = 0
+
+
+@dataclass(slots=True)
+class Agent:
+    """The parts of a DQN agent that change while it trains.
+
+    Attributes:
+        network: the online network.
+        best_network: the weights that did best in evaluations.
+        actor: acts with the online network.
+        learner: trains it.
+    """
+
+    network: QNetwork
+    best_network: QNetwork
+    actor: Actor
+    learner: Learner
+
+    @classmethod
+    def build(
+        cls,
+        observation_size: int,
+        action_count: int,
+        config: DQNConfig,
+        generator: np.random.Generator,
+    ) -> "Agent":
+        """Return a fresh agent; weights come from torch's global generator."""
+        network = QNetwork(observation_size, action_count, config.hidden_units)
+        best_network = QNetwork(observation_size, action_count, config.hidden_units)
+        copy_weights(network, best_network)
+        epsilon = LinearSchedule(
+            config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
+        )
+        return cls(
+            network=network,
+            best_network=best_network,
+            actor=Actor(GreedyPolicy(network), action_count, epsilon, generator),
+            learner=Learner(network, config),
+        )
+
+
+@dataclass
+class TrainingLoop:
+    """Trains an agent; holds what its observers may read.
+
+    Attributes:
+        environment: where the agent acts while training.
+        evaluation_environment: another instance of the same, for greedy episodes.
+        agent: changed by training.
+        config: hyper-parameters.
+        plan: how long, and when to stop.
+        writer: takes each transition.
+        open_batches: called once, when the table holds ``learning_starts`` transitions, with
+            a function that tells the importance exponent beta of the moment (it is called
+            from another thread); returns what batches come from.
+        observers: told what happens, in this order.
+        rows_before: transitions that the table held before this loop.
+        progress: where the run stands; given when a run is taken up again.
+        stop_requested: set it from a signal handler to end the loop after the step under way.
+        last_learner_step: the newest gradient step, None before the first.
+        replay_size: transitions in the table, as far as is known here.
+    """
+
+    environment: Environment
+    evaluation_environment: Environment
+    agent: Agent
+    config: DQNConfig
+    plan: TrainingPlan
+    writer: TransitionWriter
+    open_batches: Callable[[Callable[[], float]], BatchSource]
+    observers: tuple[LoopObserver, ...] = ()
+    rows_before: int = 0
+    progress: TrainingProgress = field(default_factory=TrainingProgress)
+    stop_requested: bool = False
+    last_learner_step: LearnerStep | None = None
+    replay_size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set up what follows from the arguments."""
+        config = self.config
+        self.replay_size = self.rows_before
+        self._rows = self.rows_before
+        self._batches: BatchSource | None = None
+        self._beta = LinearSchedule(
+            config.importance_exponent_start,
+            config.importance_exponent_final,
+            config.importance_anneal_steps,
+        )
+
+    @property
+    def beta(self) -> float:
+        """The importance exponent at the present step."""
+        return self._beta.value(self.progress.step)
+
+    @property
+    def epsilon(self) -> float:
+        """The probability of a random action at the present step."""
+        return self.agent.actor.epsilon(self.progress.step)
+
+    def run(self) -> StopReason:
+        """Train until the plan is fulfilled or somebody sets ``stop_requested``.
+
+        Errors of the writer and the batch source pass through.
+        """
+        progress = self.progress
+        started = time.monotonic() - progress.seconds
+        episode = self._begin_episode()
+        while not progress.solved and progress.step < self.plan.steps:
+            if self.stop_requested:
+                return StopReason.INTERRUPTED
+            episode = self._take_step(episode)
+            if self._rows >= self.config.learning_starts and self._is_due(
+                self.config.update_period
+            ):
+                for _ in range(self.config.updates_per_round):
+                    self._learn()
+            progress.seconds = time.monotonic() - started
+            if self._is_due(self.plan.evaluation_period) or progress.step == self.plan.steps:
+                self._evaluate()
+                progress.seconds = time.monotonic() - started
+            for observer in self.observers:
+                observer.on_step(self)
+        return StopReason.SOLVED if progress.solved else StopReason.OUT_OF_STEPS
+
+    def _is_due(self, period: int) -> bool:
+        return self.progress.step % period == 0
+
+    def _begin_episode(self) -> _Episode:
+        seed = episode_seed(self.plan.seed, EpisodePurpose.TRAINING, self.progress.episode)
+        observation, _ = self.environment.reset(seed=seed)
+        return _Episode(observation)
+
+    def _take_step(self, episode: _Episode) -> _Episode:
+        """Act once, hand the transition to the writer, and return the episode to go on with."""
+        action = self.agent.actor.act(episode.observation, self.progress.step)
+        next_observation, reward, terminated, truncated, _ = self.environment.step(action)
+        self.writer.append(
+            {
+                "observation": episode.observation,
+                "action": action,
+                "reward": float(reward),
+                "discount": 0.0 if terminated else self.config.discount,
+                "next_observation": next_observation,
+            }
+        )
+        self._rows += 1
+        self.replay_size = min(self._rows, self.config.replay_capacity)
+        self.progress.step += 1
+        episode.observation = next_observation
+        episode.total += float(reward)
+        episode.length += 1
+        if not (terminated or truncated):
+            return episode
+        self.progress.episode += 1
+        for observer in self.observers:
+            observer.on_episode(self, episode.total, episode.length)
+        return self._begin_episode()
+
+    def _learn(self) -> None:
+        if self._batches is None:
+            self.writer.flush()
+            self._batches = self.open_batches(lambda: self.beta)
+        batch = self._batches.next_tensors()
+        columns = batch.columns
+        transitions = TransitionBatch(
+            observation=columns["observation"],
+            action=columns["action"],
+            reward=columns["reward"],
+            discount=columns["discount"],
+            next_observation=columns["next_observation"],
+            weights=batch.weights,
+        )
+        self.last_learner_step = self.agent.learner.step(transitions, self.progress.step)
+        self._batches.update_priorities(batch.keys.numpy(), self.last_learner_step.priorities)
+
+    def _evaluate(self) -> None:
+        """Evaluate the greedy policy; keep its weights if no others did as well.
+
+        Few episodes choose the candidates; one that could end the training must repeat it
+        over many more, on seeds of their own, and is then judged by those.
+        """
+        plan, progress = self.plan, self.progress
+        evaluation = self._play(EpisodePurpose.SELECTION, plan.selection_episodes)
+        if plan.stop_return is not None and evaluation.mean_return >= plan.stop_return:
+            evaluation = self._play(EpisodePurpose.CONFIRMATION, plan.confirmation_episodes)
+            progress.solved = evaluation.mean_return >= plan.stop_return
+        if progress.best_return is None or evaluation.mean_return >= progress.best_return:
+            copy_weights(self.agent.network, self.agent.best_network)
+            progress.best_return = evaluation.mean_return
+            progress.best_episodes = len(evaluation.returns)
+            progress.best_step = progress.step
+        for observer in self.observers:
+            observer.on_evaluation(self, evaluation)
+
+    def _play(self, purpose: EpisodePurpose, episodes: int) -> Evaluation:
+        return evaluate(
+            self.evaluation_environment,
+            GreedyPolicy(self.agent.network),
+            evaluation_seeds(self.plan.seed, purpose, episodes),
+        )

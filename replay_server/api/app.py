@@ -1,0 +1,105 @@
+"""The FastAPI application, built from settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from replay_server import __version__
+from replay_server.api import items, openapi, tables
+from replay_server.api.error_replies import problem
+from replay_server.api.headers import RequestHeaders
+from replay_server.api.protocol import ProtocolMiddleware
+from replay_server.service import ReplayService
+from replay_server.settings import ServerSettings
+from replay_wire.codec import encode
+from replay_wire.complaints import convert
+from replay_wire.endpoints import MediaType
+from replay_wire.errors import ErrorCode
+from replay_wire.json_codec import encode_json
+from replay_wire.specs import TableSpec, check_resource_name
+
+__all__ = ["create_app"]
+
+_DESCRIPTION = """\
+Experience replay as a service: tables of rows, drawn uniformly or by priority.
+
+Bodies are MessagePack or JSON, by `Content-Type` and `Accept`; the endpoints of rows answer in
+MessagePack, the others in JSON, unless asked otherwise. Errors are RFC 9457 problems with a `code`.
+"""
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """Return the application; its service is `app.state.service`.
+
+    Raises:
+        WireFormatError, ReplayError: a table that the settings declare can't be made.
+    """
+    service = ReplayService(settings.limits)
+    for name, values in settings.tables.items():
+        check_resource_name(name, "tables")
+        spec = convert(dict(values), TableSpec)
+        service.create_table(name, spec)
+    app = FastAPI(
+        title="replay-server",
+        version=__version__,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    app.router.routes[:0] = [*items.routes(service), *tables.routes(service)]
+    app.add_middleware(ProtocolMiddleware)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        )
+        document.setdefault("components", {})["schemas"] = openapi.schemas()
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Answer what no route answers: an unknown path, or a known one by an unknown method."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path[:200]
+    headers: dict[str, str] = {}
+    if error.status_code == 405:
+        allowed = sorted(_methods_of(request))
+        headers["Allow"] = ", ".join(allowed)
+        found = problem(
+            ErrorCode.METHOD_NOT_ALLOWED,
+            f"{request.method} {path}: expected {' or '.join(allowed)}",
+        )
+    else:
+        found = problem(
+            ErrorCode.NOT_FOUND, f"there is nothing at {path}; /docs lists every endpoint"
+        )
+    form = RequestHeaders.of(request.scope["headers"]).answer_form(MediaType.JSON)
+    if form is MediaType.MSGPACK:
+        return Response(b"".join(encode(found)), found.status, headers, form.value)
+    return Response(encode_json(found), found.status, headers, MediaType.PROBLEM_JSON.value)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return the methods that the routes of this path take."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return methods | ({"HEAD"} if "GET" in methods else set())

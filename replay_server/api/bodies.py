@@ -1,0 +1,120 @@
+"""Bodies: from the socket to a message, and from a message to the socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Receive, Send
+
+from replay_server.api.compression import SMALLEST_COMPRESSED_BYTES, compress, decompress
+from replay_server.api.headers import RequestHeaders
+from replay_server.errors import TooLargeError
+from replay_wire import codec, json_codec
+from replay_wire.codec import Buffer
+from replay_wire.endpoints import MediaType
+from replay_wire.messages import Problem
+
+__all__ = ["ClientGoneError", "client_gone", "read_message", "send_answer"]
+
+_JOINED_BELOW_BYTES: Final = 1 << 16
+_THREADED_FROM_BYTES: Final = 1 << 18
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its request was whole."""
+
+
+async def read_message(
+    receive: Receive,
+    headers: RequestHeaders,
+    message_type: type[msgspec.Struct],
+    default: MediaType,
+    limit: int,
+) -> Any:
+    """Return the message of a request's body, as an instance of `message_type`.
+
+    Raises:
+        UnsupportedMediaTypeError: neither MessagePack nor JSON, or compressed in an unknown way.
+        TooLargeError: more than `limit` bytes, before or after decompression.
+        WireFormatError: the bytes are no such message.
+        ClientGoneError: the client hung up on the way.
+    """
+    form, coding = headers.body_form(default), headers.body_coding()
+    body = await _read(receive, headers.content_length, limit)
+    if coding is not None:
+        body = await asyncio.to_thread(decompress, body, coding, limit)
+    decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json
+    return decode(body, message_type)
+
+
+async def send_answer(
+    send: Send,
+    headers: RequestHeaders,
+    default: MediaType,
+    status: int,
+    message: object,
+    extra_headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send a message in the form that the client likes best; None is an answer without a body."""
+    if message is None:
+        await _send(send, status, [], [*extra_headers])
+        return
+    form = headers.answer_form(default)
+    body: list[Buffer]
+    if form is MediaType.MSGPACK:
+        body = codec.encode(message)
+    else:
+        body = [json_codec.encode_json(message)]
+        form = MediaType.PROBLEM_JSON if isinstance(message, Problem) else form
+    coding = headers.answer_coding()
+    sent = [(b"content-type", form.encode()), *extra_headers]
+    size = sum(memoryview(part).nbytes for part in body)
+    if coding is not None and size >= SMALLEST_COMPRESSED_BYTES:
+        whole = b"".join(body)
+        body = [
+            compress(whole, coding)
+            if size < _THREADED_FROM_BYTES
+            else await asyncio.to_thread(compress, whole, coding)
+        ]
+        size = len(body[0])
+        sent += [(b"content-encoding", coding), (b"vary", b"accept-encoding")]
+    elif size < _JOINED_BELOW_BYTES:
+        body = [b"".join(body)]
+    await _send(send, status, body, [(b"content-length", str(size).encode()), *sent])
+
+
+async def client_gone(receive: Receive) -> None:
+    """Return when the client has hung up. To be awaited once its body has been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read(receive: Receive, content_length: bytes | None, limit: int) -> Buffer:
+    """Return the whole body; refuse one that says, or proves, to be too large."""
+    if content_length is not None and int(content_length) > limit:
+        raise TooLargeError("bytes of a request's body", limit, int(content_length))
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError("bytes of a request's body", limit, f"more than {limit}")
+        if not event.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
+
+
+async def _send(
+    send: Send, status: int, body: list[Buffer], headers: list[tuple[bytes, bytes]]
+) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for part in body[:-1]:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": body[-1] if body else b""})

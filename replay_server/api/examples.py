@@ -1,0 +1,147 @@
+"""Examples of every message and every problem, for the OpenAPI document. The tests send them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from replay_wire import messages
+from replay_wire.errors import ErrorCode
+from replay_wire.specs import TableSpec
+
+__all__ = ["EXAMPLES", "PROBLEM_DETAILS"]
+
+_KEYS: Final = {"dtype": "<i8", "shape": [2], "data": [0, 1]}
+_PRIORITIES: Final = {"dtype": "<f4", "shape": [2], "data": [0.5, 2.0]}
+_OBSERVATIONS: Final = {"dtype": "<f4", "shape": [2, 2], "data": [[0.0, 0.1], [0.2, 0.3]]}
+_ACTIONS: Final = {"dtype": "<i8", "shape": [2], "data": [1, 0]}
+_COLUMNS: Final = {"observation": _OBSERVATIONS, "action": _ACTIONS}
+_SPEC: Final = {
+    "capacity": 1000,
+    "columns": {
+        "observation": {"dtype": "<f4", "shape": [2]},
+        "action": {"dtype": "<i8", "shape": []},
+    },
+    "sampler": {"kind": "prioritized", "alpha": 0.6, "beta": 0.4},
+    "rate_limiter": {"kind": "min_size", "min_size": 2},
+    "seed": 7,
+}
+_STATS: Final = {
+    "size": 2,
+    "rows": 2,
+    "inserted_total": 2,
+    "sampled_total": 2,
+    "updated_total": 0,
+    "stale_total": 0,
+    "deleted_total": 0,
+    "bytes": 61136,
+    "max_priority": 1.0,
+    "priority_sum": 2.0,
+    "samples_per_insert": 1.0,
+    "sample_age": {"0.5": 0.5, "0.9": 0.9, "0.99": 0.99},
+}
+_DOCUMENT: Final = {"name": "transitions", "spec": _SPEC, "stats": _STATS}
+
+
+def _floats(*values: float) -> dict[str, Any]:
+    return {"dtype": "<f8", "shape": [len(values)], "data": list(values)}
+
+
+EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
+    TableSpec: _SPEC,
+    messages.TableDocument: _DOCUMENT,
+    messages.TableList: {"tables": [_DOCUMENT]},
+    messages.InsertRequest: {
+        "columns": _COLUMNS,
+        "priorities": _PRIORITIES,
+        "writer": {"id": "actor-7", "sequence": 12},
+    },
+    messages.InsertReply: {"keys": _KEYS, "duplicate": False},
+    messages.SampleRequest: {"batch_size": 2, "beta": 0.5, "timeout": 5.0},
+    messages.SampleReply: {
+        "keys": _KEYS,
+        "probabilities": _floats(0.3, 0.7),
+        "weights": {"dtype": "<f4", "shape": [2], "data": [1.0, 0.65]},
+        "priorities": _floats(0.5, 2.0),
+        "times_sampled": {"dtype": "<i4", "shape": [2], "data": [1, 1]},
+        "ages": {"dtype": "<i8", "shape": [2], "data": [1, 0]},
+        "columns": _COLUMNS,
+        "size": 2,
+        "updated": 0,
+        "stale": 0,
+    },
+    messages.PriorityUpdate: {"keys": _KEYS, "priorities": _PRIORITIES},
+    messages.UpdateReply: {"updated": 2, "stale": 0},
+    messages.DeleteRequest: {"keys": _KEYS},
+    messages.DeleteReply: {"deleted": 2, "stale": 0},
+    messages.ScanRequest: {"after": -1, "limit": 100, "order": "key"},
+    messages.ScanReply: {
+        "keys": _KEYS,
+        "priorities": _floats(0.5, 2.0),
+        "columns": _COLUMNS,
+        "more": False,
+    },
+    messages.EmptyReply: {},
+    messages.HealthReply: {"status": "ok"},
+    messages.InfoReply: {
+        "version": "0.1.0",
+        "protocol": 1,
+        "limits": {
+            "max_body_bytes": 268435456,
+            "max_reply_bytes": 268435456,
+            "max_draws_per_request": 1048576,
+            "max_scan_rows": 1048576,
+            "max_columns": 256,
+            "max_wait_seconds": 600.0,
+            "max_writers_per_table": 65536,
+            "memory_limit_bytes": 20000000000,
+        },
+    },
+}
+
+PROBLEM_DETAILS: Final[dict[ErrorCode, tuple[str, dict[str, Any]]]] = {
+    ErrorCode.MALFORMED: ("not a MessagePack document: Input data was truncated", {}),
+    ErrorCode.INVALID_REQUEST: (
+        "batch_size: Expected `int` >= 1, got 0",
+        {"field": "batch_size"},
+    ),
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: (
+        "expected a Content-Type of application/msgpack or application/json, got 'text/plain'",
+        {},
+    ),
+    ErrorCode.SCHEMA_MISMATCH: (
+        "column 'action': expected <i8 of shape [N], got <f4 of shape [2]",
+        {"column": "action", "expected": "<i8 of shape [N]", "got": "<f4 of shape [2]"},
+    ),
+    ErrorCode.BAD_PRIORITY: (
+        "priority -1.0 at index 0: expected a finite number from 0 to 1.8e+308",
+        {"position": 0},
+    ),
+    ErrorCode.RATE_LIMITED: (
+        "the rate limiter says no: 312 more inserts",
+        {"missing": "312 more inserts"},
+    ),
+    ErrorCode.NOTHING_TO_DRAW: (
+        "all 2 items have priority 0, so none can be drawn; give some a priority above 0",
+        {"size": 2},
+    ),
+    ErrorCode.STALE_SEQUENCE: (
+        "sequence 11 of writer 'actor-7' lies behind its last one, 12; count on from there",
+        {"writer": "actor-7", "last": 12},
+    ),
+    ErrorCode.UNKNOWN_TABLE: (
+        "there is no table 'transitions'; PUT /v1/tables/transitions makes one",
+        {"table": "transitions"},
+    ),
+    ErrorCode.TABLE_EXISTS: (
+        "table 'transitions' stands with another spec: capacity is 1000, not 2000; "
+        "GET it first, take another name, or delete it",
+        {"table": "transitions"},
+    ),
+    ErrorCode.TOO_LARGE: (
+        "batch_size * batches: at most 1048576, got 2000000 (GET /v1/info tells the limits)",
+        {"limit": 1048576},
+    ),
+    ErrorCode.UNAVAILABLE: ("the server is shutting down; try again once it is back", {}),
+}

@@ -1,0 +1,116 @@
+"""A route of the protocol: one endpoint of `replay_wire.endpoints` and the function that does it.
+
+It stands in FastAPI's router and in the OpenAPI document like any other, but its function is
+called straight from ASGI: FastAPI's way by dependencies and response models costs as much as all
+the rest of a small request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from replay_server.api import openapi
+from replay_server.api.bodies import ClientGoneError, client_gone, read_message, send_answer
+from replay_server.api.error_replies import problem_of, retry_after
+from replay_server.api.headers import RequestHeaders
+from replay_server.service import Gone, ReplayService
+from replay_wire.endpoints import Endpoint
+from replay_wire.errors import ErrorCode
+from replay_wire.specs import check_resource_name
+
+__all__ = ["Call", "Handler", "WireRoute"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, decoded.
+
+    Attributes:
+        service: whom to ask.
+        message: an instance of the endpoint's request type; None where it has none.
+        names: what stood in the path's braces, checked.
+        gone: makes an awaitable that is done when the client has hung up.
+    """
+
+    service: ReplayService
+    message: Any
+    names: dict[str, str]
+    gone: Gone
+
+
+Handler = Callable[[Call], Awaitable[tuple[int, object]]]
+"""Does a request; returns the status and the message to answer with, None for no body."""
+
+
+class WireRoute(APIRoute):
+    """A route that decodes, calls its handler and encodes, with nothing between."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        handler: Handler,
+        service: ReplayService,
+        *,
+        tag: str,
+        errors: tuple[ErrorCode, ...],
+    ) -> None:
+        """Describe the endpoint to FastAPI and take its place when called.
+
+        Args:
+            endpoint: method, path and messages.
+            handler: does it; its docstring describes it.
+            service: what the handler is given.
+            tag: heading in the OpenAPI document.
+            errors: codes that can come of it, beside those of every endpoint.
+        """
+        self._wire = endpoint
+        self._handler = handler
+        self._service = service
+        super().__init__(
+            endpoint.path,
+            _documented_only,
+            methods=[endpoint.method],
+            name=handler.__name__,
+            operation_id=handler.__name__,
+            response_class=Response,
+            **openapi.operation(endpoint, handler, tag, errors),
+        )
+        self.app = self._serve
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = RequestHeaders.of(scope["headers"])
+        answer = partial(send_answer, send, headers, self._wire.default)
+        try:
+            names: dict[str, str] = scope["path_params"]
+            for kind, name in names.items():
+                check_resource_name(name, kind)
+            message = None
+            if self._wire.request is not None:
+                message = await read_message(
+                    receive,
+                    headers,
+                    self._wire.request,
+                    self._wire.default,
+                    self._service.limits.max_body_bytes,
+                )
+            call = Call(self._service, message, names, partial(client_gone, receive))
+            status, reply = await self._handler(call)
+        except (ClientGoneError, asyncio.CancelledError):
+            return  # nobody is left to answer
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
+            problem = problem_of(error)
+            await answer(problem.status, problem, retry_after(problem.status))
+        else:
+            await answer(status, reply)
+
+
+async def _documented_only() -> None:
+    """Stand in FastAPI's bookkeeping; `WireRoute` is called instead."""

@@ -1,0 +1,88 @@
+"""What the service refuses beyond what the core does.
+
+ReplayError (replay_server.memory.errors)
+├── UnknownTableError      no table of that name
+├── TableExistsError       one of that name, with another spec
+├── TooLargeError          beyond a limit that /v1/info tells
+├── InvalidSpecError       a spec that no table could keep
+└── UnavailableError       shutting down
+"""
+
+from __future__ import annotations
+
+from replay_server.memory.errors import ReplayError
+
+__all__ = [
+    "InvalidSpecError",
+    "TableExistsError",
+    "TooLargeError",
+    "UnavailableError",
+    "UnknownTableError",
+]
+
+
+class UnknownTableError(ReplayError):
+    """No table of that name.
+
+    Attributes:
+        table: the name.
+    """
+
+    def __init__(self, table: str) -> None:
+        """Keep the name and say how to make one."""
+        self.table = table
+        super().__init__(f"there is no table {table!r}; PUT /v1/tables/{table} makes one")
+
+
+class TableExistsError(ReplayError):
+    """A table of that name stands, with another spec.
+
+    Attributes:
+        table: the name.
+        difference: the first key of the spec that differs.
+    """
+
+    def __init__(self, table: str, difference: str) -> None:
+        """Keep the facts."""
+        self.table, self.difference = table, difference
+        super().__init__(
+            f"table {table!r} stands with another spec: {difference}; "
+            "GET it first, take another name, or delete it"
+        )
+
+
+class TooLargeError(ReplayError):
+    """A request goes beyond a limit that /v1/info tells.
+
+    Attributes:
+        what: what is too large.
+        limit: how much there may be.
+        got: how much was asked for.
+    """
+
+    def __init__(self, what: str, limit: int | float, got: int | float | str) -> None:
+        """Keep the facts."""
+        self.what, self.limit, self.got = what, limit, got
+        super().__init__(f"{what}: at most {limit}, got {got} (GET /v1/info tells the limits)")
+
+
+class InvalidSpecError(ReplayError):
+    """A spec that no table could keep.
+
+    Attributes:
+        field: where in the spec.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        """Keep the facts."""
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}")
+
+
+class UnavailableError(ReplayError):
+    """The server is shutting down."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("the server is shutting down; try again once it is back")

@@ -1,0 +1,25 @@
+"""How many slots and bytes a table takes, known before any of it is taken."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from replay_server.memory.row_index import BYTES_A_SLOT
+from replay_server.memory.signature import Signature
+from replay_server.memory.tree_layout import node_count
+
+__all__ = ["bytes_for", "slots_for"]
+
+_MOST_SLACK: Final = 4096
+
+
+def slots_for(capacity: int) -> int:
+    """Return the number of slots: a few more than rows, for readers that take their time."""
+    return capacity + min(max(capacity // 64, 1), _MOST_SLACK)
+
+
+def bytes_for(capacity: int, signature: Signature | None) -> int:
+    """Return the bytes that a table may come to take; without its rows if they are not known."""
+    slots = slots_for(capacity)
+    row_bytes = 0 if signature is None else signature.row_bytes
+    return slots * (row_bytes + BYTES_A_SLOT) + 8 * node_count(slots)

@@ -1,0 +1,39 @@
+"""Exactly-once inserts: each writer's last sequence and what was answered to it."""
+
+from __future__ import annotations
+
+from replay_server.memory.errors import StaleSequenceError
+
+__all__ = ["WriterLedger"]
+
+
+class WriterLedger:
+    """The last insert of each writer.
+
+    Keys are kept as a range: those of one insert are consecutive where the oldest row goes first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Remember up to `limit` writers; beyond, the one silent longest is forgotten."""
+        self._limit = limit
+        self._last: dict[str, tuple[int, range]] = {}
+
+    def recall(self, writer: str, sequence: int) -> range | None:
+        """Return the keys answered to this very insert before; None if it is new.
+
+        Raises:
+            StaleSequenceError: a later one has been done.
+        """
+        last, keys = self._last.get(writer, (-1, range(0)))
+        if sequence > last:
+            return None
+        if sequence < last:
+            raise StaleSequenceError(writer, sequence, last)
+        return keys
+
+    def record(self, writer: str, sequence: int, keys: range) -> None:
+        """Remember an insert that was done."""
+        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
+        self._last[writer] = (sequence, keys)
+        if len(self._last) > self._limit:
+            del self._last[next(iter(self._last))]

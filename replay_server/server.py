@@ -1,0 +1,100 @@
+"""A server process: uvicorn around the application, from its settings to its last answer."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from typing import Any
+
+import uvicorn
+
+from replay_server.listening import listen, url_of
+from replay_server.settings import ServerSettings
+
+__all__ = ["serve"]
+
+logger = logging.getLogger(__name__)
+
+_KEEP_ALIVE_S = 75
+_GRACE_S = 30
+_COMPILING_NOTICE_S = 1.5
+
+
+def serve(settings: ServerSettings) -> None:
+    """Listen, say so on stdout, and serve until SIGTERM or SIGINT.
+
+    Then no further requests are taken, waiting ones get 503, and those under way are answered.
+
+    Raises:
+        OSError: the address can't be listened on.
+        WireFormatError, ReplayError: a table that the settings declare can't be made.
+    """
+    # For the time before uvicorn minds the signals, and after: it raises what stopped it once more.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _stopped)
+    listener = listen(settings.host, settings.port, settings.uds)
+    try:
+        with _Notice("compiling the kernels; this happens once and takes some seconds"):
+            from replay_server.api.app import create_app
+
+            app = create_app(settings)
+        config = uvicorn.Config(
+            app,
+            access_log=settings.log_level == "debug",
+            log_config=None,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+            server_header=False,
+            backlog=2048,
+            ws="none",
+        )
+        url = url_of(listener, settings.host, settings.tls_cert is not None)
+        _Server(config, app.state.service, url).run(sockets=[listener])
+    finally:
+        listener.close()
+        if settings.uds is not None:
+            settings.uds.unlink(missing_ok=True)
+
+
+def _stopped(_signal: int, _frame: object) -> None:
+    """Exit 0: to be stopped is no failure."""
+    raise SystemExit(0)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and lets nobody wait who can't be served any more."""
+
+    def __init__(self, config: uvicorn.Config, service: Any, url: str) -> None:
+        super().__init__(config)
+        self._service = service
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            sys.stdout.write(f"replay-server ready on {self._url}\n")
+            sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logger.info("stopping: answering the requests under way")
+        self._service.close()
+        await super().shutdown(sockets)
+
+
+class _Notice:
+    """Logs a line if what it encloses takes longer than usual."""
+
+    def __init__(self, text: str) -> None:
+        self._timer = threading.Timer(_COMPILING_NOTICE_S, logger.warning, (text,))
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()

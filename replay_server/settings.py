@@ -1,0 +1,87 @@
+"""The settings of a server: the only list of its options, defaults and units."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from replay_server.logs import LOG_FORMATS, LOG_LEVELS
+from replay_wire.messages import Limits
+
+__all__ = ["ServerSettings", "machine_memory_bytes"]
+
+_MAX_DRAWS: Final = 1_048_576
+_MAX_SCAN_ROWS: Final = 1_048_576
+_MAX_COLUMNS: Final = 256
+_MAX_WAIT_S: Final = 600.0
+_MAX_WRITERS: Final = 65_536
+
+
+def _option(default: Any, help_text: str, kind: Any = None) -> Any:
+    """Return a field that is an option of the command line too; see `replay_server.__main__`."""
+    return field(default=default, metadata={"help": help_text, "kind": kind})
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """What `replay-server serve` is told.
+
+    A field with a help text is an option, an environment variable and a key of the configuration
+    file; `tables` (NAME -> spec, as in PUT /v1/tables/NAME) stands in the file only.
+    """
+
+    host: str = _option("127.0.0.1", "Address to listen on.")
+    port: int = _option(8000, "TCP port; 0 takes a free one.", range(65536))
+    uds: Path | None = _option(None, "Listen on this Unix domain socket instead.", Path)
+    max_body_bytes: int = _option(
+        268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
+    )
+    memory_limit_bytes: int | None = _option(
+        None, "Memory of all tables together.  [default: 80 % of the machine's]", range(1, 1 << 60)
+    )
+    tls_cert: Path | None = _option(None, "PEM file of the certificate chain.", Path)
+    tls_key: Path | None = _option(None, "PEM file of its private key.", Path)
+    log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)
+    log_format: str = _option("text", "For people or for machines.", LOG_FORMATS)
+    allow_unauthenticated: bool = _option(
+        False, "Listen beyond this machine though nobody is asked who they are."
+    )
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """What requests may ask for."""
+        return Limits(
+            max_body_bytes=self.max_body_bytes,
+            max_reply_bytes=self.max_body_bytes,
+            max_draws_per_request=_MAX_DRAWS,
+            max_scan_rows=_MAX_SCAN_ROWS,
+            max_columns=_MAX_COLUMNS,
+            max_wait_seconds=_MAX_WAIT_S,
+            max_writers_per_table=_MAX_WRITERS,
+            memory_limit_bytes=self.memory_limit_bytes or machine_memory_bytes() * 4 // 5,
+        )
+
+
+def machine_memory_bytes() -> int:
+    """Return the memory that this process may use: the machine's, or its container's where less."""
+    limits = [_physical_bytes()]
+    for path in (
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ):
+        try:
+            limits.append(int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return min(limits)
+
+
+def _physical_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 8 << 30

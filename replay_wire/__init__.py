@@ -1,0 +1,1 @@
+"""What the replay server and its clients must agree on, and nothing else."""

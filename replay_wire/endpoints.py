@@ -1,0 +1,87 @@
+"""The endpoints: method, path, messages and default media type of each.
+
+The server builds its routes and its OpenAPI document from these, the client its requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from replay_wire import messages
+from replay_wire.specs import TableSpec
+
+__all__ = [
+    "PROTOCOL_HEADER",
+    "PROTOCOL_VERSION",
+    "Endpoint",
+    "MediaType",
+]
+
+PROTOCOL_VERSION: Final = 1
+PROTOCOL_HEADER: Final = "x-replay-protocol"
+
+
+class MediaType(StrEnum):
+    """The two forms that a body comes in, each under its first name."""
+
+    MSGPACK = "application/msgpack"
+    JSON = "application/json"
+    PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint.
+
+    Attributes:
+        method: HTTP method.
+        path: with `{table}` where a table's name goes.
+        request: type of the body; None where there is none.
+        reply: type of the answer's body; None for 204.
+        default: form of an answer whose client does not say which it wants.
+    """
+
+    method: str
+    path: str
+    request: type[msgspec.Struct] | None
+    reply: type[msgspec.Struct] | None
+    default: MediaType = MediaType.JSON
+
+    def url(self, **names: Any) -> str:
+        """Return the path with its names filled in."""
+        return self.path.format(**names)
+
+
+_DATA: Final = MediaType.MSGPACK
+
+INSERT: Final = Endpoint(
+    "POST", "/v1/tables/{table}/insert", messages.InsertRequest, messages.InsertReply, _DATA
+)
+SAMPLE: Final = Endpoint(
+    "POST", "/v1/tables/{table}/sample", messages.SampleRequest, messages.SampleReply, _DATA
+)
+UPDATE_PRIORITIES: Final = Endpoint(
+    "POST",
+    "/v1/tables/{table}/update-priorities",
+    messages.PriorityUpdate,
+    messages.UpdateReply,
+    _DATA,
+)
+DELETE_ROWS: Final = Endpoint(
+    "POST", "/v1/tables/{table}/delete", messages.DeleteRequest, messages.DeleteReply, _DATA
+)
+SCAN: Final = Endpoint(
+    "POST", "/v1/tables/{table}/scan", messages.ScanRequest, messages.ScanReply, _DATA
+)
+CREATE_TABLE: Final = Endpoint("PUT", "/v1/tables/{table}", TableSpec, messages.TableDocument)
+DESCRIBE_TABLE: Final = Endpoint("GET", "/v1/tables/{table}", None, messages.TableDocument)
+DROP_TABLE: Final = Endpoint("DELETE", "/v1/tables/{table}", None, None)
+RESET_TABLE: Final = Endpoint("POST", "/v1/tables/{table}/reset", None, messages.EmptyReply)
+LIST_TABLES: Final = Endpoint("GET", "/v1/tables", None, messages.TableList)
+INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply)
+HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply)
+READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply)

@@ -1,0 +1,302 @@
+"""One frozen type per request and reply (docs/protocol.md, sections 3 to 5).
+
+B is the batch size, N a number of rows. An optional field that is absent or null is None. Replies
+to `sample` with `batches` K > 1 have a leading axis K in every array.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from replay_wire.arrays import Array
+from replay_wire.specs import Count, NonNegative
+
+__all__ = [
+    "DeleteReply",
+    "DeleteRequest",
+    "EmptyReply",
+    "HealthReply",
+    "InfoReply",
+    "InsertReply",
+    "InsertRequest",
+    "Limits",
+    "PriorityUpdate",
+    "Problem",
+    "SampleReply",
+    "SampleRequest",
+    "ScanReply",
+    "ScanRequest",
+    "TableDocument",
+    "TableList",
+    "TableStats",
+    "UpdateReply",
+    "WriterStamp",
+]
+
+Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+WriterId: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+
+
+class _Request(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    pass
+
+
+class _Reply(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class WriterStamp(_Request, frozen=True):
+    """Who inserts, and the number of this insert among theirs, ascending."""
+
+    id: WriterId
+    sequence: Sequence
+
+
+class InsertRequest(_Request, frozen=True):
+    """Rows to store.
+
+    Attributes:
+        columns: NAME -> [N, ...].
+        priorities: [N] float or integer, finite and >= 0; None takes the table's highest so far.
+        writer: makes the insert happen once however often it is sent.
+        streams: [N] int64, for tables of steps.
+        timeout: seconds to wait for the rate limiter.
+    """
+
+    columns: dict[str, Array]
+    priorities: Array | None = None
+    writer: WriterStamp | None = None
+    streams: Array | None = None
+    timeout: NonNegative = 0.0
+
+
+class InsertReply(_Reply, frozen=True):
+    """The [N] int64 keys of the rows; `duplicate` when this very insert had been done before."""
+
+    keys: Array
+    duplicate: bool
+
+
+class PriorityUpdate(_Request, frozen=True):
+    """Keys [B] int64 and their new raw priorities [B]; of one key given twice the last wins."""
+
+    keys: Array
+    priorities: Array
+
+
+class UpdateReply(_Reply, frozen=True):
+    """How many of the keys were there, and how many were not; together as many as were sent."""
+
+    updated: int
+    stale: int
+
+
+class SampleRequest(_Request, frozen=True):
+    """A draw of `batches` batches of `batch_size` items.
+
+    Attributes:
+        beta: importance-sampling exponent instead of the table's.
+        normalize: what the weights' maximum is taken over, instead of the table's.
+        columns: only these.
+        layout: "indexed" sends each distinct row once, in tables of steps.
+        update: applied at the moment of the draw.
+        timeout: seconds to wait for the rate limiter.
+    """
+
+    batch_size: Count
+    batches: Count = 1
+    beta: NonNegative | None = None
+    normalize: Literal["batch", "table"] | None = None
+    columns: list[str] | None = None
+    layout: Literal["stacked", "indexed"] = "stacked"
+    update: PriorityUpdate | None = None
+    timeout: NonNegative = 0.0
+
+
+class SampleReply(_Reply, frozen=True):
+    """What was drawn.
+
+    Attributes:
+        keys: [B] int64.
+        probabilities: [B] float64, P(i) of each draw.
+        weights: [B] float32, importance-sampling weights in (0, 1].
+        priorities: [B] float64, raw, as they stand now.
+        times_sampled: [B] int32, this draw included.
+        ages: [B] int64, rows inserted into the table since that one.
+        columns: NAME -> [B, ...].
+        size: items in the table.
+        updated: keys of `update` that were there.
+        stale: keys of `update` that were not.
+    """
+
+    keys: Array
+    probabilities: Array
+    weights: Array
+    priorities: Array
+    times_sampled: Array
+    ages: Array
+    columns: dict[str, Array]
+    size: int
+    updated: int
+    stale: int
+
+
+class DeleteRequest(_Request, frozen=True):
+    """Keys [B] int64 of the rows to delete."""
+
+    keys: Array
+
+
+class DeleteReply(_Reply, frozen=True):
+    """How many of the keys were there, and how many were not."""
+
+    deleted: int
+    stale: int
+
+
+class ScanRequest(_Request, frozen=True):
+    """Rows as they were stored: the first `limit` with a key above `after`, or the highest ones."""
+
+    after: Int64 = -1
+    limit: Count = 4096
+    columns: list[str] | None = None
+    order: Literal["key", "priority"] = "key"
+
+
+class ScanReply(_Reply, frozen=True):
+    """Rows [n]: int64 keys, float64 raw priorities, columns; `more` tells whether any are left."""
+
+    keys: Array
+    priorities: Array
+    columns: dict[str, Array]
+    more: bool
+
+
+class TableStats(_Reply, frozen=True):
+    """A table's counters.
+
+    Attributes:
+        size: items that exist, those of priority 0 too.
+        rows: rows that exist.
+        inserted_total: rows ever inserted.
+        sampled_total: items ever drawn.
+        updated_total: keys of updates that were there.
+        stale_total: keys of updates that were not.
+        deleted_total: rows that `delete` removed.
+        bytes: memory that the table's rows and their index may take.
+        max_priority: the highest raw priority ever stored, which new items get; at first 1.0.
+        priority_sum: sum of p^alpha (alpha is 1 where the sampler has none).
+        samples_per_insert: sampled_total / inserted_total; 0 before the first insert.
+        sample_age: quantiles "0.5", "0.9" and "0.99" of the ages of the items drawn most
+            recently (up to 65,536); null before the first draw.
+    """
+
+    size: int
+    rows: int
+    inserted_total: int
+    sampled_total: int
+    updated_total: int
+    stale_total: int
+    deleted_total: int
+    bytes: int
+    max_priority: float
+    priority_sum: float
+    samples_per_insert: float
+    sample_age: dict[str, float | None]
+
+
+class TableDocument(_Reply, frozen=True):
+    """A table: `spec` as `TableSpec.document` gives it."""
+
+    name: str
+    spec: dict[str, Any]
+    stats: TableStats
+
+
+class TableList(_Reply, frozen=True):
+    """Every table, by name."""
+
+    tables: list[TableDocument]
+
+
+class EmptyReply(_Reply, frozen=True):
+    """An empty map: done, and nothing to tell."""
+
+
+class HealthReply(_Reply, frozen=True):
+    """`status` is "ok"."""
+
+    status: str
+
+
+class Limits(_Reply, frozen=True):
+    """What a request may ask for; beyond it is 413 `too_large`.
+
+    Attributes:
+        max_body_bytes: a request's body, before and after decompression.
+        max_reply_bytes: the columns of one draw; a scan stops short of it with `more` true.
+        max_draws_per_request: batch_size * batches.
+        max_scan_rows: `limit` of a scan.
+        max_columns: columns of a table.
+        max_wait_seconds: `timeout` of a request.
+        max_writers_per_table: writers whose last sequence is remembered; beyond it the one silent
+            longest is forgotten.
+        memory_limit_bytes: all tables together.
+    """
+
+    max_body_bytes: int
+    max_reply_bytes: int
+    max_draws_per_request: int
+    max_scan_rows: int
+    max_columns: int
+    max_wait_seconds: float
+    max_writers_per_table: int
+    memory_limit_bytes: int
+
+
+class InfoReply(_Reply, frozen=True):
+    """Version of the server, of the protocol, and the limits."""
+
+    version: str
+    protocol: int
+    limits: Limits
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457 problem details.
+
+    Attributes:
+        type: a URI of the kind of problem.
+        title: the kind in words.
+        status: the HTTP status.
+        detail: what was wrong here, where, what was expected and what came.
+        code: an `ErrorCode`.
+        facts: further members, such as `field`, `column`, `expected`, `got`, `last`.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    facts: dict[str, Any] = {}
+
+    def document(self) -> dict[str, Any]:
+        """Return the problem as one flat map, the facts beside RFC 9457's members."""
+        members = {name: getattr(self, name) for name in _PROBLEM_MEMBERS}
+        return {**members, **self.facts}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Problem:
+        """Return the problem of a flat map; members that are missing are empty."""
+        members = {name: document.get(name, "") for name in _PROBLEM_MEMBERS}
+        facts = {name: value for name, value in document.items() if name not in members}
+        return cls(**members, facts=facts)
+
+
+_PROBLEM_MEMBERS = ("type", "title", "status", "detail", "code")

@@ -1,0 +1,123 @@
+"""A replay server's client, writer and prefetcher in memory, late in the same ways.
+
+The writer delivers in groups, so the newest transitions are not drawable yet; the batch
+source holds batches drawn ahead, so that priorities arrive ``depth`` draws late.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FakeTensorBatch:
+    """A drawn batch with the fields that the training loop reads."""
+
+    keys: Tensor
+    weights: Tensor
+    columns: dict[str, Tensor]
+    size: int
+
+
+class FakeTable:
+    """A prioritized table of rows: keys count up, slot = key % capacity."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self.capacity = int(spec["capacity"])
+        self.alpha = float(spec["sampler"]["alpha"])
+        self.columns = {
+            name: np.zeros((self.capacity, *column["shape"]), column["dtype"])
+            for name, column in spec["columns"].items()
+        }
+        self.priorities = np.zeros(self.capacity)
+        self.masses = np.zeros(self.capacity)
+        self.max_priority = 1.0
+        self.next_key = 0
+        self.generator = np.random.default_rng(spec["seed"])
+
+    @property
+    def size(self) -> int:
+        return min(self.next_key, self.capacity)
+
+    def insert(self, rows: list[Mapping[str, Any]]) -> None:
+        for row in rows:
+            slot = self.next_key % self.capacity
+            for name, column in self.columns.items():
+                column[slot] = row[name]
+            self._set(np.array([slot]), np.array([self.max_priority]))
+            self.next_key += 1
+
+    def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        fresh = keys >= self.next_key - self.size
+        self.max_priority = max(self.max_priority, *priorities[fresh], 0.0)
+        self._set(keys[fresh] % self.capacity, priorities[fresh])
+
+    def sample(self, batch_size: int, beta: float) -> FakeTensorBatch:
+        cumulative = np.cumsum(self.masses[: self.size])
+        targets = (np.arange(batch_size) + self.generator.random(batch_size)) / batch_size
+        slots = np.searchsorted(cumulative, targets * cumulative[-1], side="right")
+        slots = np.minimum(slots, self.size - 1)
+        probabilities = self.masses[slots] / cumulative[-1]
+        weights = (self.size * probabilities) ** -beta
+        newest = self.next_key - 1
+        return FakeTensorBatch(
+            keys=torch.from_numpy(newest - (newest - slots) % self.capacity),
+            weights=torch.from_numpy((weights / weights.max()).astype(np.float32)),
+            columns={name: torch.from_numpy(c[slots]) for name, c in self.columns.items()},
+            size=self.size,
+        )
+
+    def _set(self, slots: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        self.priorities[slots] = priorities
+        self.masses[slots] = np.where(priorities > 0, priorities**self.alpha, 0.0)
+
+
+class FakeWriter:
+    """Delivers rows to the table in groups, as a writer in the background does."""
+
+    def __init__(self, table: FakeTable, group: int = 64) -> None:
+        self.appended: list[Mapping[str, Any]] = []
+        self._table = table
+        self._group = group
+        self._waiting: list[Mapping[str, Any]] = []
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        self._waiting.append({name: np.copy(value) for name, value in row.items()})
+        if len(self._waiting) >= self._group:
+            self.flush()
+
+    def flush(self) -> None:
+        self._table.insert(self._waiting)
+        self.appended += self._waiting
+        self._waiting = []
+
+
+class FakeBatchSource:
+    """Batches drawn ``depth`` ahead; priorities are sent with the next draw."""
+
+    def __init__(
+        self, table: FakeTable, batch_size: int, beta: Callable[[], float], depth: int = 2
+    ) -> None:
+        self.updates: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._table = table
+        self._batch_size = batch_size
+        self._beta = beta
+        self._ready = deque(self._draw() for _ in range(depth))
+
+    def next_tensors(self) -> FakeTensorBatch:
+        self._ready.append(self._draw())
+        return self._ready.popleft()
+
+    def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        self.updates.append((keys, priorities))
+
+    def _draw(self) -> FakeTensorBatch:
+        for keys, priorities in self.updates[-1:]:
+            self._table.update_priorities(keys, priorities)
+        return self._table.sample(self._batch_size, self._beta())
