@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,48 +19,62 @@ from replay_server.errors import (
     UnavailableError,
     UnknownTableError,
 )
-from replay_server.memory.arrays import AnyArray, Columns
+from replay_server.memory.arrays import Columns
+from replay_server.memory.drawing import Undo
 from replay_server.memory.draws import Draw
-from replay_server.memory.errors import InvalidArgumentError, RateLimitedError
+from replay_server.memory.errors import RateLimitedError, ReplayError
 from replay_server.memory.footprint import bytes_for
 from replay_server.memory.signature import Signature
 from replay_server.memory.table import Table
+from replay_server.parts import Part, decoded_update, wired
 from replay_server.table_factory import (
     build_table,
     check_column_names,
+    check_feasible,
     columns_of,
+    limiter_of,
+    sampler_of,
     signature_of,
 )
-from replay_server.waiting import WaitingLine
+from replay_server.waiting import WaitingLine, wait_in_line
 from replay_wire.arrays import Array
+from replay_wire.complaints import convert
 from replay_wire.messages import (
     DeleteReply,
     InsertReply,
     InsertRequest,
     Limits,
+    MixedSampleReply,
+    MixedSampleRequest,
     PriorityUpdate,
     SampleReply,
     SampleRequest,
     ScanReply,
     ScanRequest,
+    TableChange,
     TableDocument,
     TableStats,
     UpdateReply,
 )
-from replay_wire.specs import TableSpec
+from replay_wire.specs import MAX_KEY, RowItems, TableSpec
 
 __all__ = ["Gone", "ReplayService"]
 
+Reply = TypeVar("Reply")
 Gone = Callable[[], Awaitable[None]]
 """Makes an awaitable that is done when the client has gone."""
 
 
+_IMPLIED: Final = ("sampler", "max_times_sampled")
+
+
 @dataclass
 class _Entry:
-    """A table with its name, its spec as it was made, and the line before it."""
+    """A table with its name, its spec as it was made and as it was changed, and its line."""
 
     name: str
     made: TableSpec
+    changed: TableSpec
     table: Table
     line: WaitingLine = field(default_factory=WaitingLine)
 
@@ -67,9 +82,9 @@ class _Entry:
     def spec(self) -> TableSpec:
         """The spec as it stands now, with the columns that the first insert fixed."""
         signature = self.table.signature
-        if self.made.columns is not None or signature is None:
-            return self.made
-        return msgspec.structs.replace(self.made, columns=columns_of(signature))
+        if self.changed.columns is not None or signature is None:
+            return self.changed
+        return msgspec.structs.replace(self.changed, columns=columns_of(signature))
 
 
 class ReplayService:
@@ -102,13 +117,44 @@ class ReplayService:
         if standing is not None:
             _check_equal(name, spec, standing)
             return self.describe_table(name), False
+        check_feasible(spec)
         if spec.columns is not None and len(spec.columns) > self.limits.max_columns:
             raise TooLargeError("columns of a table", self.limits.max_columns, len(spec.columns))
-        self._check_memory(bytes_for(spec.capacity, signature_of(spec)))
+        has_steps = not isinstance(spec.items, RowItems)
+        self._check_memory(bytes_for(spec.capacity, signature_of(spec), has_steps))
         first_key = self._next_keys.get(name, 0)
         table = build_table(spec, first_key, self.limits.max_writers_per_table)
-        self._entries[name] = _Entry(name, spec, table)
+        self._entries[name] = _Entry(name, spec, spec, table)
         return self.describe_table(name), True
+
+    def change_table(self, name: str, change: TableChange) -> TableDocument:
+        """Change sampler, limiter or limit of draws of a live table; raw priorities are kept.
+
+        Raises:
+            UnknownTableError: there is no such table.
+            InvalidMessageError, InvalidSpecError, InvalidPriorityError: it can't be changed so.
+        """
+        entry = self._entry(name)
+        spec = entry.changed
+        values = msgspec.to_builtins(spec)
+        wanted = {
+            key: _merged(values[key], getattr(change, key))
+            for key in ("sampler", "rate_limiter", "max_times_sampled")
+            if getattr(change, key) is not None
+        }
+        values = {key: value for key, value in values.items() if key not in wanted}
+        if wanted.get("rate_limiter", {}).get("kind") == "queue":  # implies the others
+            values = {key: value for key, value in values.items() if key not in _IMPLIED}
+        new = convert({**values, **wanted}, TableSpec)
+        check_feasible(new)
+        entry.table.reconfigure(
+            sampler=None if new.sampler == spec.sampler else sampler_of(new.sampler),
+            limiter=limiter_of(new.rate_limiter) if "rate_limiter" in wanted else None,
+            max_times_sampled=new.max_times_sampled,
+        )
+        entry.changed = new
+        entry.line.advance()
+        return self.describe_table(name)
 
     def describe_table(self, name: str) -> TableDocument:
         """Return a table's document. Raises UnknownTableError."""
@@ -117,7 +163,7 @@ class ReplayService:
         inserted = table.inserted_total
         stats = TableStats(
             size=table.size,
-            rows=table.size,
+            rows=table.rows,
             inserted_total=inserted,
             sampled_total=table.sampled_total,
             updated_total=table.updated_total,
@@ -144,36 +190,48 @@ class ReplayService:
 
     def reset_table(self, name: str) -> None:
         """Empty a table. Raises UnknownTableError."""
-        self._entry(name).table.reset()
+        entry = self._entry(name)
+        entry.table.reset()
+        entry.line.advance()
 
     # -- rows -----------------------------------------------------------------------------------
 
-    def insert(self, name: str, request: InsertRequest) -> InsertReply:
-        """Store rows.
+    async def insert(
+        self, name: str, request: InsertRequest, gone: Gone | None = None
+    ) -> InsertReply:
+        """Store rows, once the table's limiter lets it or the request's timeout is over.
+
+        Args:
+            name: the table.
+            request: the rows; its arrays must stay as they are until it is done.
+            gone: tells when the client has gone; it is asked only while the request waits.
 
         Raises:
+            RateLimitedError: the limiter still says no.
             UnknownTableError, StaleSequenceError, SignatureMismatchError, InvalidPriorityError,
-            InvalidArgumentError, TooLargeError, InvalidSpecError: as their classes say.
+            InvalidArgumentError, TooLargeError, InvalidSpecError, UnavailableError: as their
+            classes say.
+            asyncio.CancelledError: the client has gone; nothing was stored.
         """
         entry = self._entry(name)
         self._check_wait(request.timeout)
-        if request.streams is not None:
-            raise InvalidArgumentError("streams", "only tables of steps have streams")
         columns = {
             column: array.to_numpy(f"columns.{column}") for column, array in request.columns.items()
         }
-        priorities = (
-            None if request.priorities is None else request.priorities.to_numpy("priorities")
+        priorities, streams, stamp = request.priorities, request.streams, request.writer
+        more = (
+            None if priorities is None else priorities.to_numpy("priorities"),
+            None if stamp is None else (stamp.id, stamp.sequence),
+            None if streams is None else streams.to_numpy("streams"),
         )
-        if entry.table.signature is None:
-            self._check_new_columns(entry.table, columns)
-        stamp = request.writer
-        keys, duplicate = entry.table.insert(
-            columns, priorities, None if stamp is None else (stamp.id, stamp.sequence)
-        )
-        if not duplicate:
-            entry.line.advance()
-        return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
+
+        def attempt() -> InsertReply:
+            if entry.table.signature is None:
+                self._check_new_columns(entry.table, columns)
+            keys, duplicate = entry.table.insert(columns, *more)
+            return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
+
+        return await self._now_or_later([entry], attempt, request.timeout, gone)
 
     async def sample(
         self, name: str, request: SampleRequest, gone: Gone | None = None
@@ -193,44 +251,61 @@ class ReplayService:
         """
         entry = self._entry(name)
         self._check_wait(request.timeout)
-        if request.layout == "indexed":
-            raise InvalidArgumentError("layout", "only tables of steps have an indexed layout")
-        draws = request.batch_size * request.batches
-        if draws > self.limits.max_draws_per_request:
-            raise TooLargeError("batch_size * batches", self.limits.max_draws_per_request, draws)
-        self._check_columns(entry.table, request.columns, draws)
-        update = request.update
-        pairs = None if update is None else _pairs(update, "update.")
+        part = Part(entry.table, request)
 
         def attempt() -> SampleReply:
-            names = self._check_columns(entry.table, request.columns, draws)
-            draw = entry.table.draw(
-                request.batch_size,
-                request.batches,
-                beta=request.beta,
-                normalize=request.normalize,
-                update=pairs,
-            )
-            return _sample_reply(draw, entry.table.gather(draw.slots, names))
+            names = part.names(self.limits)
+            return part.reply(entry.table.draw(**part.arguments), names)
 
-        try:
-            return attempt()
-        except RateLimitedError:
-            if not request.timeout:
+        return await self._now_or_later([entry], attempt, request.timeout, gone)
+
+    async def sample_mixed(
+        self, request: MixedSampleRequest, gone: Gone | None = None
+    ) -> MixedSampleReply:
+        """Draw from several tables in their order, all parts or none.
+
+        Arguments and errors are those of `sample`; the longest timeout holds for all.
+        """
+        entries = [self._entry(part.table) for part in request.parts]
+        parts = [
+            Part(entry.table, part) for entry, part in zip(entries, request.parts, strict=True)
+        ]
+        timeout = max(part.timeout for part in request.parts)
+        self._check_wait(timeout)
+
+        def attempt() -> MixedSampleReply:
+            every_names = [part.names(self.limits) for part in parts]
+            undo = Undo()
+            draws: list[Draw] = []
+            try:
+                for part in parts:
+                    draws.append(part.table.try_draw(**part.arguments, undo=undo))  # noqa: PERF401
+            except ReplayError:
+                undo.roll_back()
                 raise
-            self.check_open()
-            return await entry.line.run(attempt, request.timeout, None if gone is None else gone())
+            replies = [
+                part.reply(draw, names)
+                for part, draw, names in zip(parts, draws, every_names, strict=True)
+            ]
+            for part, draw in zip(parts, draws, strict=True):
+                part.table.settle(draw)
+            return MixedSampleReply(parts=replies)
+
+        distinct = list({entry.name: entry for entry in entries}.values())
+        return await self._now_or_later(distinct, attempt, timeout, gone)
 
     def update_priorities(self, name: str, request: PriorityUpdate) -> UpdateReply:
         """Set priorities. Raises UnknownTableError, InvalidPriorityError, InvalidArgumentError."""
         entry = self._entry(name)
-        updated, stale = entry.table.update_priorities(*_pairs(request, ""))
+        updated, stale = entry.table.update_priorities(*decoded_update(request, ""))
         entry.line.advance()
         return UpdateReply(updated=updated, stale=stale)
 
     def delete(self, name: str, keys: Array) -> DeleteReply:
         """Delete rows. Raises UnknownTableError, InvalidArgumentError."""
-        deleted, stale = self._entry(name).table.delete(keys.to_numpy("keys"))
+        entry = self._entry(name)
+        deleted, stale = entry.table.delete(keys.to_numpy("keys"))
+        entry.line.advance()
         return DeleteReply(deleted=deleted, stale=stale)
 
     def scan(self, name: str, request: ScanRequest) -> ScanReply:
@@ -243,14 +318,16 @@ class ReplayService:
         if request.limit > self.limits.max_scan_rows:
             raise TooLargeError("limit of a scan", self.limits.max_scan_rows, request.limit)
         names = [] if table.signature is None else table.signature.chosen(request.columns)
-        row_bytes = _bytes_of(table, names)
+        stored = {} if table.signature is None else table.signature.columns
+        row_bytes = sum(stored[name].nbytes for name in names)
         fitting = max(self.limits.max_reply_bytes // max(row_bytes, 1), 1)
-        slots, more = table.scan(request.after, min(request.limit, fitting), request.order)
-        keys, priorities = table.keys_at(slots)
+        after = min(request.after, MAX_KEY)  # what lies above it is no key
+        slots, more = table.scan(after, min(request.limit, fitting), request.order)
+        keys, priorities, columns = table.rows_at(slots, names)
         return ScanReply(
             keys=Array.from_numpy(keys),
             priorities=Array.from_numpy(priorities),
-            columns=_wired(table.gather(slots, names)),
+            columns=wired(columns),
             more=more,
         )
 
@@ -291,16 +368,34 @@ class ReplayService:
         check_column_names(columns)
         if len(columns) > self.limits.max_columns:
             raise TooLargeError("columns of a table", self.limits.max_columns, len(columns))
-        grown = bytes_for(table.capacity, Signature.of(columns))
+        grown = bytes_for(table.capacity, Signature.of(columns), table.has_steps)
         self._check_memory(grown - table.nbytes)
 
-    def _check_columns(self, table: Table, wanted: list[str] | None, draws: int) -> list[str]:
-        """Return the names of the columns to draw, after refusing an answer beyond the limit."""
-        names = [] if table.signature is None else table.signature.chosen(wanted)
-        total = draws * _bytes_of(table, names)
-        if total > self.limits.max_reply_bytes:
-            raise TooLargeError("bytes of an answer", self.limits.max_reply_bytes, total)
-        return names
+    async def _now_or_later(
+        self,
+        entries: list[_Entry],
+        attempt: Callable[[], Reply],
+        timeout_s: float,
+        gone: Gone | None,
+    ) -> Reply:
+        """Return what `attempt` returns, at once or when the limiters of the tables let it.
+
+        Raises:
+            RateLimitedError: they did not within the time.
+            UnavailableError: the server is shutting down, so that nobody can wait.
+        """
+        lines = [entry.line for entry in entries]
+        try:
+            reply = attempt()
+        except RateLimitedError:
+            if not timeout_s:
+                raise
+            self.check_open()
+            watch = None if gone is None else gone()
+            return await wait_in_line(lines, attempt, timeout_s, watch)
+        for line in lines:
+            line.advance()
+        return reply
 
 
 def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
@@ -315,28 +410,10 @@ def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
             raise TableExistsError(name, difference[:200])
 
 
-def _pairs(update: PriorityUpdate, where: str) -> tuple[AnyArray, AnyArray]:
-    return update.keys.to_numpy(f"{where}keys"), update.priorities.to_numpy(f"{where}priorities")
-
-
-def _bytes_of(table: Table, names: list[str]) -> int:
-    return sum(table.signature.columns[name].nbytes for name in names) if table.signature else 0
-
-
-def _wired(columns: dict[str, AnyArray]) -> dict[str, Array]:
-    return {name: Array.from_numpy(array) for name, array in columns.items()}
-
-
-def _sample_reply(draw: Draw, columns: dict[str, AnyArray]) -> SampleReply:
-    return SampleReply(
-        keys=Array.from_numpy(draw.keys),
-        probabilities=Array.from_numpy(draw.probabilities),
-        weights=Array.from_numpy(draw.weights),
-        priorities=Array.from_numpy(draw.priorities),
-        times_sampled=Array.from_numpy(draw.times_sampled),
-        ages=Array.from_numpy(draw.ages),
-        columns=_wired(columns),
-        size=draw.size,
-        updated=draw.updated,
-        stale=draw.stale,
-    )
+def _merged(standing: Any, change: Any) -> Any:
+    """Return a changed value of a spec: merged key by key, unless its kind changes."""
+    if not isinstance(standing, dict):
+        return change
+    if change.get("kind", standing["kind"]) != standing["kind"]:
+        return change
+    return {**standing, **change}

@@ -3,42 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 
 from replay_server.errors import InvalidSpecError
-from replay_server.memory.rate_limiters import MinSize
-from replay_server.memory.samplers import PrioritizedSampler, Sampler, UniformSampler
+from replay_server.memory import rate_limiters, samplers
+from replay_server.memory.errors import InvalidArgumentError
+from replay_server.memory.ranked_occupancy import RankedRemover
 from replay_server.memory.signature import ColumnType, Signature
+from replay_server.memory.step_signature import check_step_signature
 from replay_server.memory.table import Table
+from replay_server.memory.windows import Sequences, Transitions
 from replay_wire import specs
 from replay_wire.arrays import DTYPES
 from replay_wire.specs import COLUMN_NAME, TableSpec
 
-__all__ = ["build_table", "check_column_names", "columns_of", "signature_of"]
+__all__ = [
+    "build_table",
+    "check_column_names",
+    "check_feasible",
+    "columns_of",
+    "limiter_of",
+    "sampler_of",
+    "signature_of",
+]
 
 
 def build_table(spec: TableSpec, first_key: int, writer_limit: int) -> Table:
-    """Return an empty table that keeps the spec.
+    """Return an empty table that keeps a spec that `check_feasible` has passed.
 
     Raises:
-        InvalidSpecError: the spec is infeasible, or asks for what this version does not do.
+        InvalidSpecError: the spec's columns are none.
     """
-    if not isinstance(spec.items, specs.RowItems):
-        raise _unavailable("items.kind", "row")
-    if not isinstance(spec.remover, specs.FifoRemover):
-        raise _unavailable("remover.kind", "fifo")
-    if spec.max_times_sampled:
-        raise _unavailable("max_times_sampled", 0)
+    remover = spec.remover.__struct_config__.tag
     return Table(
         capacity=spec.capacity,
-        sampler=_sampler(spec.sampler),
-        limiter=_limiter(spec.rate_limiter, spec.capacity),
+        sampler=sampler_of(spec.sampler),
+        limiter=limiter_of(spec.rate_limiter),
+        items=_items_of(spec.items),
+        remover=None if remover == "fifo" else cast("RankedRemover", remover),
+        max_times_sampled=spec.max_times_sampled,
         signature=signature_of(spec),
         seed=spec.seed,
         first_key=first_key,
         writer_limit=writer_limit,
     )
+
+
+def check_feasible(spec: TableSpec) -> None:
+    """Refuse a spec that no table could keep, or that would never let anything through.
+
+    Raises:
+        InvalidSpecError: it is one.
+    """
+    items, limiter, capacity = spec.items, spec.rate_limiter, spec.capacity
+    is_rows = isinstance(items, specs.RowItems)
+    if not is_rows and not isinstance(spec.remover, specs.FifoRemover):
+        raise InvalidSpecError("remover.kind", "tables of steps take fifo only")
+    window, field = 0, ""
+    if isinstance(items, specs.TransitionItems):
+        window, field = items.frame_stack + items.n_step, "items.n_step"
+    elif isinstance(items, specs.SequenceItems):
+        window, field = items.length, "items.length"
+    if window > capacity:
+        raise InvalidSpecError(
+            field, f"a window of {window} rows never fits into a capacity of {capacity}"
+        )
+    if isinstance(limiter, specs.QueueLimiter):
+        _check_queue(spec, limiter, is_rows)
+        return
+    if limiter.min_size > capacity:
+        raise InvalidSpecError(
+            "rate_limiter.min_size",
+            f"{limiter.min_size} items never fit into a capacity of {capacity}",
+        )
+    if isinstance(limiter, specs.SampleToInsertRatioLimiter):
+        least = max(1.0, limiter.samples_per_insert)
+        if limiter.error_buffer < least:
+            raise InvalidSpecError(
+                "rate_limiter.error_buffer",
+                f"expected at least {least:g} (1 and samples_per_insert), "
+                f"got {limiter.error_buffer:g}; with less it would never open",
+            )
 
 
 def signature_of(spec: TableSpec) -> Signature | None:
@@ -52,14 +99,22 @@ def signature_of(spec: TableSpec) -> Signature | None:
     check_column_names(spec.columns)
     for name, column in spec.columns.items():
         if column.compression is not None:
-            raise _unavailable(f"columns.{name}.compression", None)
+            raise InvalidSpecError(
+                f"columns.{name}.compression", "this version of the server does not compress"
+            )
         if len(column.shape) > specs.MAX_COLUMN_AXES:
             raise InvalidSpecError(
                 f"columns.{name}.shape", f"expected at most {specs.MAX_COLUMN_AXES} axes"
             )
-    return Signature(
+    signature = Signature(
         {name: ColumnType(DTYPES[c.dtype], tuple(c.shape)) for name, c in spec.columns.items()}
     )
+    if not isinstance(spec.items, specs.RowItems):
+        try:
+            check_step_signature(signature)
+        except InvalidArgumentError as error:
+            raise InvalidSpecError(error.field, error.reason) from error
+    return signature
 
 
 def columns_of(signature: Signature) -> dict[str, specs.Column]:
@@ -92,27 +147,53 @@ def check_column_names(names: Iterable[str]) -> None:
                 raise InvalidSpecError(f"columns.{name}", f"it would lie inside column {parent!r}")
 
 
-def _sampler(sampler: specs.Sampler) -> Sampler:
-    if isinstance(sampler, specs.PrioritizedSampler | specs.UniformSampler):
-        if not sampler.replacement:
-            raise _unavailable("sampler.replacement", True)
-        options = (sampler.beta, sampler.stratified, sampler.normalize)
-        if isinstance(sampler, specs.UniformSampler):
-            return UniformSampler(*options)
-        return PrioritizedSampler(sampler.alpha, *options)
-    raise _unavailable("sampler.kind", "prioritized or uniform")
+def sampler_of(sampler: specs.Sampler) -> samplers.Sampler:
+    """Return the sampler that a spec asks for."""
+    match sampler:
+        case specs.PrioritizedSampler(alpha, beta, stratified, replacement, normalize):
+            return samplers.PrioritizedSampler(alpha, beta, stratified, normalize, replacement)
+        case specs.UniformSampler(beta, stratified, replacement, normalize):
+            return samplers.UniformSampler(beta, stratified, normalize, replacement)
+        case specs.FifoSampler():
+            return samplers.OrderedSampler("fifo")
+        case specs.LifoSampler():
+            return samplers.OrderedSampler("lifo")
+        case specs.MinHeapSampler():
+            return samplers.OrderedSampler("min_heap")
+        case specs.MaxHeapSampler():
+            return samplers.OrderedSampler("max_heap")
 
 
-def _limiter(limiter: specs.RateLimiter, capacity: int) -> MinSize:
-    if not isinstance(limiter, specs.MinSizeLimiter):
-        raise _unavailable("rate_limiter.kind", "min_size")
-    if limiter.min_size > capacity:
+def limiter_of(limiter: specs.RateLimiter) -> rate_limiters.Limiter:
+    """Return a new limiter as a spec asks for it."""
+    match limiter:
+        case specs.MinSizeLimiter(min_size):
+            return rate_limiters.MinSize(min_size)
+        case specs.SampleToInsertRatioLimiter(samples_per_insert, min_size, error_buffer):
+            return rate_limiters.SampleToInsertRatio(samples_per_insert, min_size, error_buffer)
+        case specs.QueueLimiter(size):
+            return rate_limiters.Queue(size)
+
+
+def _items_of(items: specs.Items) -> Transitions | Sequences | None:
+    match items:
+        case specs.RowItems():
+            return None
+        case specs.TransitionItems(n_step, discount, frame_stack):
+            return Transitions(n_step, discount, frame_stack)
+        case specs.SequenceItems(length, period, pad):
+            return Sequences(length, period or length, pad)
+
+
+def _check_queue(spec: TableSpec, limiter: specs.QueueLimiter, is_rows: bool) -> None:
+    if not is_rows:
+        raise InvalidSpecError("rate_limiter.kind", "a queue is for tables of rows")
+    if limiter.size > spec.capacity:
         raise InvalidSpecError(
-            "rate_limiter.min_size",
-            f"{limiter.min_size} items never fit into a capacity of {capacity}",
+            "rate_limiter.size",
+            f"a queue of {limiter.size} never fits into a capacity of {spec.capacity}",
         )
-    return MinSize(limiter.min_size)
-
-
-def _unavailable(field: str, available: object) -> InvalidSpecError:
-    return InvalidSpecError(field, f"this version of the server knows {available} only")
+    if not isinstance(spec.sampler, specs.FifoSampler):
+        raise InvalidSpecError("sampler.kind", "a queue implies fifo; leave the sampler out")
+    if spec.max_times_sampled != 1:
+        raise InvalidSpecError("max_times_sampled", "a queue implies 1; leave it out")

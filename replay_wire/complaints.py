@@ -38,7 +38,7 @@ def convert(document: dict[str, Any], message_type: type[Message]) -> Message:
         InvalidMessageError: they are not those of that type; says which field.
     """
     if message_type is TableSpec:
-        document = TableSpec.with_default_kinds(document)
+        document = TableSpec.with_implied(document)
     try:
         return msgspec.convert(document, message_type)
     except msgspec.ValidationError as error:

@@ -64,6 +64,9 @@ INSERT: Final = Endpoint(
 SAMPLE: Final = Endpoint(
     "POST", "/v1/tables/{table}/sample", messages.SampleRequest, messages.SampleReply, _DATA
 )
+MIXED_SAMPLE: Final = Endpoint(
+    "POST", "/v1/sample", messages.MixedSampleRequest, messages.MixedSampleReply, _DATA
+)
 UPDATE_PRIORITIES: Final = Endpoint(
     "POST",
     "/v1/tables/{table}/update-priorities",
@@ -78,6 +81,9 @@ SCAN: Final = Endpoint(
     "POST", "/v1/tables/{table}/scan", messages.ScanRequest, messages.ScanReply, _DATA
 )
 CREATE_TABLE: Final = Endpoint("PUT", "/v1/tables/{table}", TableSpec, messages.TableDocument)
+CHANGE_TABLE: Final = Endpoint(
+    "PATCH", "/v1/tables/{table}", messages.TableChange, messages.TableDocument
+)
 DESCRIBE_TABLE: Final = Endpoint("GET", "/v1/tables/{table}", None, messages.TableDocument)
 DROP_TABLE: Final = Endpoint("DELETE", "/v1/tables/{table}", None, None)
 RESET_TABLE: Final = Endpoint("POST", "/v1/tables/{table}/reset", None, messages.EmptyReply)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from replay_wire.arrays import Array
-from replay_wire.specs import Count, NonNegative
+from replay_wire.specs import Count, CountOrZero, NonNegative
 
 __all__ = [
     "DeleteReply",
@@ -22,12 +22,16 @@ __all__ = [
     "InsertReply",
     "InsertRequest",
     "Limits",
+    "MixedSampleReply",
+    "MixedSampleRequest",
     "PriorityUpdate",
     "Problem",
+    "SamplePart",
     "SampleReply",
     "SampleRequest",
     "ScanReply",
     "ScanRequest",
+    "TableChange",
     "TableDocument",
     "TableList",
     "TableStats",
@@ -118,6 +122,18 @@ class SampleRequest(_Request, frozen=True):
     timeout: NonNegative = 0.0
 
 
+class SamplePart(SampleRequest, frozen=True, kw_only=True):
+    """A draw from one table of several."""
+
+    table: str
+
+
+class MixedSampleRequest(_Request, frozen=True):
+    """Draws from several tables, all or none, in their order; the longest timeout holds for all."""
+
+    parts: Annotated[list[SamplePart], msgspec.Meta(min_length=1, max_length=64)]
+
+
 class SampleReply(_Reply, frozen=True):
     """What was drawn.
 
@@ -128,7 +144,8 @@ class SampleReply(_Reply, frozen=True):
         priorities: [B] float64, raw, as they stand now.
         times_sampled: [B] int32, this draw included.
         ages: [B] int64, rows inserted into the table since that one.
-        columns: NAME -> [B, ...].
+        columns: NAME -> [B, ...]. In the indexed layout `rows` is a map NAME -> [U, ...] among them,
+            and `..._index` are int32 places in those rows.
         size: items in the table.
         updated: keys of `update` that were there.
         stale: keys of `update` that were not.
@@ -144,6 +161,12 @@ class SampleReply(_Reply, frozen=True):
     size: int
     updated: int
     stale: int
+
+
+class MixedSampleReply(_Reply, frozen=True):
+    """What was drawn, part by part."""
+
+    parts: list[SampleReply]
 
 
 class DeleteRequest(_Request, frozen=True):
@@ -175,6 +198,14 @@ class ScanReply(_Reply, frozen=True):
     priorities: Array
     columns: dict[str, Array]
     more: bool
+
+
+class TableChange(_Request, frozen=True):
+    """What is to change of a live table; merged key by key, but that a changed `kind` replaces all."""
+
+    sampler: dict[str, Any] | None = None
+    rate_limiter: dict[str, Any] | None = None
+    max_times_sampled: CountOrZero | None = None
 
 
 class TableStats(_Reply, frozen=True):

@@ -210,8 +210,15 @@ class TableSpec(_Spec, frozen=True):
         return values
 
     @staticmethod
-    def with_default_kinds(values: dict[str, Any]) -> dict[str, Any]:
-        """Return plain values of a spec with the default `kind` put where a map names none."""
+    def with_implied(values: dict[str, Any]) -> dict[str, Any]:
+        """Return plain values of a spec with what they imply.
+
+        A map without `kind` is of the default kind; a queue is drawn from first in, first out, each
+        item once.
+        """
+        limiter = values.get("rate_limiter")
+        if isinstance(limiter, dict) and limiter.get("kind") == "queue":
+            values = {"sampler": {"kind": "fifo"}, "max_times_sampled": 1, **values}
         return {
             name: {"kind": _DEFAULT_KINDS[name], **value}
             if name in _DEFAULT_KINDS and isinstance(value, dict) and "kind" not in value

@@ -71,6 +71,8 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
         "updated": 0,
         "stale": 0,
     },
+    messages.MixedSampleRequest: {"parts": [{"table": "transitions", "batch_size": 2}]},
+    messages.TableChange: {"sampler": {"beta": 0.6}},
     messages.PriorityUpdate: {"keys": _KEYS, "priorities": _PRIORITIES},
     messages.UpdateReply: {"updated": 2, "stale": 0},
     messages.DeleteRequest: {"keys": _KEYS},
@@ -99,6 +101,8 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
         },
     },
 }
+
+EXAMPLES[messages.MixedSampleReply] = {"parts": [EXAMPLES[messages.SampleReply]]}
 
 PROBLEM_DETAILS: Final[dict[ErrorCode, tuple[str, dict[str, Any]]]] = {
     ErrorCode.MALFORMED: ("not a MessagePack document: Input data was truncated", {}),

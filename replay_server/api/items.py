@@ -16,7 +16,7 @@ async def insert(call: Call) -> tuple[int, object]:
     Keys come back in the order of the rows. With `writer` the insert happens exactly once however
     often it is sent.
     """
-    return 200, call.service.insert(call.names["table"], call.message)
+    return 200, await call.service.insert(call.names["table"], call.message, call.gone)
 
 
 async def sample(call: Call) -> tuple[int, object]:
@@ -25,6 +25,11 @@ async def sample(call: Call) -> tuple[int, object]:
     With `timeout` the request waits until the rate limiter lets it draw.
     """
     return 200, await call.service.sample(call.names["table"], call.message, call.gone)
+
+
+async def sample_mixed(call: Call) -> tuple[int, object]:
+    """Draw from several tables in one answer: all parts in their order, or none."""
+    return 200, await call.service.sample_mixed(call.message, call.gone)
 
 
 async def update_priorities(call: Call) -> tuple[int, object]:
@@ -46,12 +51,14 @@ def routes(service: ReplayService) -> list[WireRoute]:
     """Return the routes of this module, the busiest first."""
     unknown, shape = ErrorCode.UNKNOWN_TABLE, ErrorCode.SCHEMA_MISMATCH
     priority = ErrorCode.BAD_PRIORITY
-    limited = (ErrorCode.RATE_LIMITED, ErrorCode.NOTHING_TO_DRAW, ErrorCode.UNAVAILABLE)
+    waits = (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE)
+    limited = (ErrorCode.NOTHING_TO_DRAW, *waits)
     return [
         WireRoute(endpoint, handler, service, tag="rows", errors=(unknown, *errors))
         for endpoint, handler, errors in (
             (endpoints.SAMPLE, sample, (shape, priority, *limited)),
-            (endpoints.INSERT, insert, (shape, priority, ErrorCode.STALE_SEQUENCE)),
+            (endpoints.INSERT, insert, (shape, priority, ErrorCode.STALE_SEQUENCE, *waits)),
+            (endpoints.MIXED_SAMPLE, sample_mixed, (shape, priority, *limited)),
             (endpoints.UPDATE_PRIORITIES, update_priorities, (priority,)),
             (endpoints.DELETE_ROWS, delete_rows, ()),
             (endpoints.SCAN, scan, (shape,)),

@@ -22,6 +22,14 @@ async def create_table(call: Call) -> tuple[int, object]:
     return 201 if is_new else 200, document
 
 
+async def change_table(call: Call) -> tuple[int, object]:
+    """Change sampler, rate limiter or `max_times_sampled` of a live table; priorities are kept.
+
+    Maps are merged key by key; a changed `kind` replaces the whole map.
+    """
+    return 200, call.service.change_table(call.names["table"], call.message)
+
+
 async def describe_table(call: Call) -> tuple[int, object]:
     """Tell a table's spec and its counters."""
     return 200, call.service.describe_table(call.names["table"])
@@ -70,6 +78,7 @@ def routes(service: ReplayService) -> list[WireRoute]:
         for endpoint, handler, tag, errors in (
             (endpoints.LIST_TABLES, list_tables, "tables", ()),
             (endpoints.CREATE_TABLE, create_table, "tables", (ErrorCode.TABLE_EXISTS, away)),
+            (endpoints.CHANGE_TABLE, change_table, "tables", (unknown, ErrorCode.BAD_PRIORITY)),
             (endpoints.DESCRIBE_TABLE, describe_table, "tables", (unknown,)),
             (endpoints.DROP_TABLE, drop_table, "tables", (unknown,)),
             (endpoints.RESET_TABLE, reset_table, "tables", (unknown,)),

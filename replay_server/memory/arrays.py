@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 __all__ = [
     "Allocate",
     "AnyArray",
+    "BoolArray",
     "Columns",
     "Float32Array",
     "Float64Array",
     "Int32Array",
     "Int64Array",
+    "UInt8Array",
     "aligned_zeros",
 ]
 
 AnyArray: TypeAlias = NDArray[Any]
 Columns: TypeAlias = Mapping[str, AnyArray]
+BoolArray: TypeAlias = NDArray[np.bool_]
+UInt8Array: TypeAlias = NDArray[np.uint8]
 Int32Array: TypeAlias = NDArray[np.int32]
 Int64Array: TypeAlias = NDArray[np.int64]
 Float32Array: TypeAlias = NDArray[np.float32]

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numba import njit
 
 from replay_server.memory.arrays import Float32Array, Float64Array, Int32Array, Int64Array
-from replay_server.memory.row_index import RowIndex
 
-__all__ = ["Draw", "record_draws"]
+__all__ = ["Draw", "importance_weights"]
+
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+_PER_ITEM = (
+    "slots",
+    "keys",
+    "probabilities",
+    "weights",
+    "priorities",
+    "times_sampled",
+    "ages",
+)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """K batches of B items; every array is new and of shape [B], or [K, B] where K > 1.
+    """K batches of B items; arrays of items are new and of shape [B], or [K, B] where K > 1.
 
     Attributes:
         slots: int64, where the rows lie, until as many rows have come in as there is slack.
         keys: int64.
         probabilities: float64, P(i) at the draw.
-        weights: float32 in (0, 1].
+        weights: float32 in [0, 1]; 0 where it is too small for a float32.
         priorities: float64, raw.
         times_sampled: int32, this draw included.
         ages: int64, rows inserted since that one.
         size: items in the table.
         updated: keys of the update that came along and were there.
         stale: keys of it that were not.
+        spent: [M] int64, distinct slots of items that have been drawn as often as they may.
     """
 
     slots: Int64Array
@@ -40,122 +51,62 @@ class Draw:
     size: int
     updated: int
     stale: int
+    spent: Int64Array
 
     def in_batches(self, batches: int) -> Draw:
-        """Return the same with a leading axis of batches in every array, if there are several."""
+        """Return the same with a leading axis of batches in arrays of items, where K > 1."""
         if batches == 1:
             return self
-        return replace(
-            self,
-            slots=self.slots.reshape(batches, -1),
-            keys=self.keys.reshape(batches, -1),
-            probabilities=self.probabilities.reshape(batches, -1),
-            weights=self.weights.reshape(batches, -1),
-            priorities=self.priorities.reshape(batches, -1),
-            times_sampled=self.times_sampled.reshape(batches, -1),
-            ages=self.ages.reshape(batches, -1),
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Draw(
+            **{
+                name: value.reshape(batches, -1) if name in _PER_ITEM else value
+                for name, value in values.items()
+            }
         )
 
 
-def record_draws(
-    slots: Int64Array,
-    batch_size: int,
-    index: RowIndex,
-    masses: Float64Array,
-    total: float,
-    smallest_mass: float | None,
-    beta: float,
-    inserted_total: int,
-) -> tuple[Int64Array, Float64Array, Float32Array, Float64Array, Int32Array, Int64Array]:
-    """Count draws of slots [K * B] in the index, one after another, and tell what there is to tell.
+def importance_weights(
+    masses: Float64Array, batch_size: int, beta: float, smallest: float | None
+) -> Float32Array:
+    """Return the importance weights [K * B] of draws of items with masses [K * B], all above 0.
 
-    The importance weight (N P(i))^-beta / max_j (N P(j))^-beta is (smallest mass / mass of i)^beta:
-    N and the total cancel, and nothing can overflow (section 3.4 of arXiv 1511.05952).
+    (N P(i))^-beta / max_j (N P(j))^-beta is (smallest mass / mass of i)^beta: N and the total
+    cancel, and nothing can overflow (section 3.4 of arXiv 1511.05952).
 
     Args:
-        slots: [K * B] int64, each with mass.
+        masses: [K * B], of one total.
         batch_size: B; each batch is weighted by itself.
-        index: its `times_sampled` are counted up.
-        masses: [slots] float64.
-        total: sum of the masses.
-        smallest_mass: the smallest over the table, or None to take the smallest of each batch.
         beta: >= 0.
-        inserted_total: rows ever inserted.
-
-    Returns:
-        keys, probabilities, weights, priorities, times_sampled and ages, each [K * B].
+        smallest: the smallest mass over the table, or None to take that of each batch.
     """
-    count = len(slots)
-    keys = np.empty(count, np.int64)
-    probabilities = np.empty(count, np.float64)
-    weights = np.empty(count, np.float32)
-    priorities = np.empty(count, np.float64)
-    times_sampled = np.empty(count, np.int32)
-    ages = np.empty(count, np.int64)
-    _record(
-        slots,
-        batch_size,
-        masses,
-        total,
-        -1.0 if smallest_mass is None else smallest_mass,
-        beta,
-        inserted_total,
-        index.keys,
-        index.priorities,
-        index.times_sampled,
-        index.ordinals,
-        keys,
-        probabilities,
-        weights,
-        priorities,
-        times_sampled,
-        ages,
-    )  # fmt: skip - one line each for the table's side, and for what comes of it
-    return keys, probabilities, weights, priorities, times_sampled, ages
+    weights = np.empty(len(masses), np.float32)
+    _weigh(masses, batch_size, beta, -1.0 if smallest is None else smallest, weights)
+    return weights
 
 
 @njit(
-    [
-        "void(int64[::1], int64, float64[::1], float64, float64, float64, int64,"
-        " int64[::1], float64[::1], int32[::1], int64[::1],"
-        " int64[::1], float64[::1], float32[::1], float64[::1], int32[::1], int64[::1])"
-    ],
+    ["void(float64[::1], int64, float64, float64, float32[::1])"],
     cache=True,
     nogil=True,
     error_model="numpy",
 )
-def _record(
-    slots: Int64Array,
-    batch_size: int,
+def _weigh(
     masses: Float64Array,
-    total: float,
-    table_smallest: float,
+    batch_size: int,
     beta: float,
-    inserted_total: int,
-    all_keys: Int64Array,
-    all_priorities: Float64Array,
-    all_times: Int32Array,
-    all_ordinals: Int64Array,
-    keys: Int64Array,
-    probabilities: Float64Array,
+    table_smallest: float,
     weights: Float32Array,
-    priorities: Float64Array,
-    times_sampled: Int32Array,
-    ages: Int64Array,
 ) -> None:
-    for first in range(0, slots.shape[0], batch_size):
+    for first in range(0, masses.shape[0], batch_size):
         smallest = table_smallest
         if smallest < 0.0:
             smallest = np.inf
             for i in range(first, first + batch_size):
-                smallest = min(smallest, masses[slots[i]])
+                smallest = min(smallest, masses[i])
         for i in range(first, first + batch_size):
-            slot = slots[i]
-            mass = masses[slot]
-            all_times[slot] += 1
-            keys[i] = all_keys[slot]
-            probabilities[i] = mass / total
-            weights[i] = (smallest / mass) ** beta
-            priorities[i] = all_priorities[slot]
-            times_sampled[i] = all_times[slot]
-            ages[i] = inserted_total - 1 - all_ordinals[slot]
+            ratio = smallest / masses[i]
+            if ratio >= _SMALLEST_NORMAL:
+                weights[i] = min(ratio, 1.0) ** beta
+            else:  # it has lost its digits
+                weights[i] = np.exp(beta * (np.log(smallest) - np.log(masses[i])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from replay_server.memory.episodes import BYTES_A_STEP
 from replay_server.memory.row_index import BYTES_A_SLOT
 from replay_server.memory.signature import Signature
 from replay_server.memory.tree_layout import node_count
@@ -18,8 +19,10 @@ def slots_for(capacity: int) -> int:
     return capacity + min(max(capacity // 64, 1), _MOST_SLACK)
 
 
-def bytes_for(capacity: int, signature: Signature | None) -> int:
+def bytes_for(capacity: int, signature: Signature | None, has_steps: bool = False) -> int:
     """Return the bytes that a table may come to take; without its rows if they are not known."""
     slots = slots_for(capacity)
     row_bytes = 0 if signature is None else signature.row_bytes
-    return slots * (row_bytes + BYTES_A_SLOT) + 8 * node_count(slots)
+    return slots * (row_bytes + BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)) + 8 * node_count(
+        slots
+    )

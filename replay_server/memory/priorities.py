@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from replay_server.memory.arguments import checked_priorities
-from replay_server.memory.arrays import Allocate, AnyArray, Float64Array, Int64Array
+from replay_server.memory.arrays import Allocate, AnyArray, BoolArray, Float64Array, Int64Array
 from replay_server.memory.min_tree import MinTree
+from replay_server.memory.order_tree import OrderTree
 from replay_server.memory.row_index import RowIndex
-from replay_server.memory.samplers import Sampler, priority_limit
+from replay_server.memory.samplers import OrderedSampler, Sampler, priority_limit
 from replay_server.memory.sum_tree import SumTree
 
 __all__ = ["Priorities"]
@@ -36,7 +37,9 @@ class Priorities:
         self.highest = 1.0
         self._index = index
         self._minima: MinTree | None = None
+        self._capacity = capacity
         self._limit = priority_limit(sampler.exponent, capacity)
+        self._order = self._new_order()
 
     def checked(self, priorities: AnyArray, count: int, field: str) -> Float64Array:
         """Return priorities [count] as the float64 copy that `store` takes.
@@ -52,41 +55,60 @@ class Priorities:
             self._minima = MinTree(self.tree.masses)
         return self._minima.minimum
 
-    def enter(self, slots: Int64Array, priorities: Float64Array, gone: Int64Array) -> None:
-        """Give new items at slots [N], N >= 1, their mass, and those at `gone` [M] none.
+    def refresh(self, slots: Int64Array, are_items: BoolArray) -> None:
+        """Give the items at slots [N] the mass of their priority in the index, and the rest none.
 
-        Their raw priorities are in the index already.
+        A slot may be given twice.
         """
-        self._set(
-            np.concatenate((gone, slots)),
-            np.concatenate((np.zeros(len(gone)), self.sampler.masses(priorities))),
-        )
-        self.highest = max(self.highest, float(priorities.max()))
+        masses = np.where(are_items, self.sampler.masses(self._index.priorities[slots]), 0.0)
+        self.tree.set(slots, masses)
+        if self._minima is not None:
+            self._minima.set(slots, masses)
+        if self._order is not None:
+            present = slots[are_items]
+            self._order.leave(slots[~are_items])
+            self._order.enter(present, self._ranks(present))
 
-    def strike(self, slots: Int64Array) -> None:
-        """Take the mass of the items at slots [N] away."""
-        self._set(slots, np.zeros(len(slots)))
+    def saw(self, priorities: Float64Array) -> None:
+        """Take note of raw priorities that were stored."""
+        self.highest = max(self.highest, float(priorities.max(initial=0.0)))
 
-    def store(self, slots: Int64Array, priorities: Float64Array) -> None:
-        """Store raw priorities [N] of items at slots [N]; of one slot given twice the last wins."""
-        self._index.priorities[slots] = priorities  # NumPy assigns in order
-        stored = self._index.priorities[slots]
-        self._set(slots, self.sampler.masses(stored))
-        self.highest = max(self.highest, float(stored.max(initial=0.0)))
+    def first_ones(self, count: int) -> Int64Array:
+        """Return the first `count` items in an ordered sampler's order, or fewer."""
+        assert self._order is not None
+        return self._order.first_ones(count)
 
-    def restore(self, slots: Int64Array, priorities: Float64Array, highest: float) -> None:
-        """Put back what stood before a `store`."""
-        self.store(slots, priorities)
-        self.highest = highest
+    def exhaust(self, slots: Int64Array) -> None:
+        """Keep items at slots [N] from being drawn."""
+        self.refresh(slots, np.zeros(len(slots), np.bool_))
+
+    def check_fit(self, sampler: Sampler, priorities: Float64Array) -> None:
+        """Raise InvalidPriorityError if a priority [N], or the highest, is too large for a sampler."""
+        limit = priority_limit(sampler.exponent, self._capacity)
+        every = np.append(priorities, self.highest)
+        checked_priorities(every, len(every), limit, "priorities")
+
+    def replace_sampler(self, sampler: Sampler, slots: Int64Array, are_items: BoolArray) -> None:
+        """Let another sampler take over the rows at slots [N], all there are. Cost: O(slots)."""
+        self.sampler = sampler
+        self._limit = priority_limit(sampler.exponent, self._capacity)
+        self._minima = None
+        self._order = self._new_order()
+        self.tree.clear()
+        self.refresh(slots, are_items)
 
     def clear(self) -> None:
         """Forget every item and the highest priority."""
         self.tree.clear()
         if self._minima is not None:
             self._minima.clear()
+        if self._order is not None:
+            self._order.clear()
         self.highest = 1.0
 
-    def _set(self, slots: Int64Array, masses: Float64Array) -> None:
-        self.tree.set(slots, masses)
-        if self._minima is not None:
-            self._minima.set(slots, masses)
+    def _new_order(self) -> OrderTree | None:
+        return OrderTree(self._index.ordinals) if isinstance(self.sampler, OrderedSampler) else None
+
+    def _ranks(self, slots: Int64Array) -> Float64Array:
+        assert isinstance(self.sampler, OrderedSampler)
+        return self.sampler.ranks(self._index.priorities[slots], self._index.ordinals[slots])

@@ -1,10 +1,49 @@
-"""Rate limiters: may a draw proceed now, and if not, what is missing?"""
+"""Rate limiters: may a draw or an insert proceed now, and if not, what is missing?
+
+Sizes count items. A limiter counts the rows inserted and the items drawn since it was set.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["MinSize"]
+from replay_server.memory.errors import InvalidArgumentError
+
+__all__ = ["Limiter", "MinSize", "Queue", "SampleToInsertRatio"]
+
+
+class Limiter(Protocol):
+    """Says what a request waits for; None where it need not wait."""
+
+    def missing_for_draw(self, size: int, draws: int) -> str | None:
+        """Return what `draws` draws from a table of `size` items wait for.
+
+        Raises:
+            InvalidArgumentError: they could never pass.
+        """
+
+    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+        """Return what an insert waits for.
+
+        Args:
+            size: items before it.
+            rows: that it brings.
+            leaves: items after it; fewer than the sum where others have to go.
+
+        Raises:
+            InvalidArgumentError: it could never pass.
+        """
+
+    def inserted(self, rows: int) -> None:
+        """Count rows that went in."""
+
+    def drawn(self, draws: int) -> None:
+        """Count items that were drawn; negative to take a count back."""
+
+    def restart(self) -> None:
+        """Begin to count anew."""
 
 
 @dataclass(frozen=True)
@@ -13,9 +52,118 @@ class MinSize:
 
     min_size: int
 
-    def missing_for_draw(self, size: int) -> str | None:
-        """Return what a draw from a table of `size` items waits for; None if it need not."""
-        missing = max(self.min_size, 1) - size
-        if missing <= 0:
+    def missing_for_draw(self, size: int, draws: int) -> str | None:
+        """Return how many inserts are missing."""
+        return _more(max(self.min_size, 1) - size, "insert")
+
+    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+        """Return None: inserts always pass."""
+        return None
+
+    def inserted(self, rows: int) -> None:
+        """Nothing to count."""
+
+    def drawn(self, draws: int) -> None:
+        """Nothing to count."""
+
+    def restart(self) -> None:
+        """Nothing to forget."""
+
+
+@dataclass
+class SampleToInsertRatio:
+    """Draws and inserts keep to a ratio r, give or take an error buffer e, from m items on.
+
+    With d = inserted rows * r - drawn items: a draw of n needs m items and d - n >= r m - e; an
+    insert of n rows that leaves more than m items needs d + n r <= r m + e (Reverb's semantics).
+
+    Attributes:
+        samples_per_insert: r > 0.
+        min_size: m.
+        error_buffer: e >= max(1, r).
+    """
+
+    samples_per_insert: float
+    min_size: int
+    error_buffer: float
+    _inserted: int = 0
+    _drawn: int = 0
+
+    def missing_for_draw(self, size: int, draws: int) -> str | None:
+        """Return how many inserts are missing: to the minimum, or to the ratio."""
+        if draws > 2 * self.error_buffer:
+            raise InvalidArgumentError(
+                "batch_size",
+                f"{draws} draws at once can never pass an error_buffer of {self.error_buffer:g}; "
+                f"draw at most {math.floor(2 * self.error_buffer)}",
+            )
+        to_minimum = max(self.min_size, 1) - size
+        lowest = self.samples_per_insert * self.min_size - self.error_buffer
+        to_ratio = math.ceil((lowest - self._surplus + draws) / self.samples_per_insert)
+        return _more(max(to_minimum, to_ratio), "insert")
+
+    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+        """Return how many draws are missing."""
+        if leaves <= self.min_size:
             return None
-        return f"{missing} more insert{'s' if missing > 1 else ''}"
+        highest = self.samples_per_insert * self.min_size + self.error_buffer
+        surplus = rows * self.samples_per_insert
+        if surplus > 2 * self.error_buffer:
+            raise InvalidArgumentError(
+                "columns",
+                f"{rows} rows at once can never pass an error_buffer of {self.error_buffer:g}; "
+                f"insert at most {math.floor(2 * self.error_buffer / self.samples_per_insert)}",
+            )
+        return _more(math.ceil(self._surplus + surplus - highest), "draw")
+
+    def inserted(self, rows: int) -> None:
+        """Count rows."""
+        self._inserted += rows
+
+    def drawn(self, draws: int) -> None:
+        """Count draws."""
+        self._drawn += draws
+
+    def restart(self) -> None:
+        """Begin to count anew."""
+        self._inserted = self._drawn = 0
+
+    @property
+    def _surplus(self) -> float:
+        return self._inserted * self.samples_per_insert - self._drawn
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue of up to `size` items, of which each is drawn once."""
+
+    size: int
+
+    def missing_for_draw(self, size: int, draws: int) -> str | None:
+        """Return how many inserts are missing to as many items as are to be drawn."""
+        if draws > self.size:
+            raise InvalidArgumentError(
+                "batch_size", f"{draws} items are never in a queue of {self.size}"
+            )
+        return _more(draws - size, "insert")
+
+    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+        """Return how many draws are missing until the rows fit."""
+        if rows > self.size:
+            raise InvalidArgumentError(
+                "columns", f"{rows} rows never fit into a queue of {self.size}"
+            )
+        return _more(size + rows - self.size, "draw")
+
+    def inserted(self, rows: int) -> None:
+        """Nothing to count."""
+
+    def drawn(self, draws: int) -> None:
+        """Nothing to count."""
+
+    def restart(self) -> None:
+        """Nothing to forget."""
+
+
+def _more(count: int, what: str) -> str | None:
+    return None if count <= 0 else f"{count} more {what}{'s' if count > 1 else ''}"

@@ -34,17 +34,22 @@ class RingStorage:
             for name, column in signature.columns.items()
         }
 
-    def write(self, first_key: int, columns: Columns) -> None:
-        """Copy arrays [N, ...] to the slots of the keys from `first_key` on; N <= slots.
+    def write(self, slots: Int64Array, columns: Columns) -> None:
+        """Copy arrays [N, ...] to slots [N]; of one slot given twice the last row stays.
 
-        The columns must have been checked against the signature. Cost: one copy.
+        The columns must have been checked against the signature. Cost: one copy; slots that follow
+        one another, as keys in a ring do, are copied in one piece, or in two around the end.
         """
+        first, count = int(slots[0]), len(slots)
+        in_a_row = bool((slots == (first + np.arange(count)) % self.slots).all())
+        before_end = min(count, self.slots - first)
         for name, source in columns.items():
             target = self._columns[name]
-            first = first_key % self.slots
-            before_end = min(len(source), self.slots - first)
-            target[first : first + before_end] = source[:before_end]
-            target[: len(source) - before_end] = source[before_end:]
+            if in_a_row:
+                target[first : first + before_end] = source[:before_end]
+                target[: count - before_end] = source[before_end:]
+            else:
+                target[slots] = source
 
     def gather(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
         """Return the rows at slots [...] as new arrays [..., *shape]; every slot must exist.

@@ -59,6 +59,12 @@ class RowIndex:
         self.times_sampled[slots] = 0
         return slots
 
+    def count_draws(self, slots: Int64Array) -> Int32Array:
+        """Count a draw of each of slots [N] in turn; return the counts [N], each draw included."""
+        counts = np.empty(len(slots), np.int32)
+        _count_draws(self.times_sampled, slots, counts)
+        return counts
+
     def remove(self, slots: Int64Array) -> None:
         """Strike the rows at these slots [N] out."""
         self.keys[slots] = GONE
@@ -100,3 +106,10 @@ def _find(present: Int64Array, keys: Int64Array, positions: Int64Array, found: I
                 positions[count] = i
             count += 1
     return count
+
+
+@njit(["void(int32[::1], int64[::1], int32[::1])"], cache=True, nogil=True)
+def _count_draws(times_sampled: Int32Array, slots: Int64Array, counts: Int32Array) -> None:
+    for i in range(slots.shape[0]):
+        times_sampled[slots[i]] += 1
+        counts[i] = times_sampled[slots[i]]

@@ -8,7 +8,7 @@ the priority raised to alpha; its *probability*, mass over total mass; its *impo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from replay_server.memory.arrays import Float64Array, Int64Array
 from replay_server.memory.sum_tree import SumTree
 
 __all__ = [
+    "MassSampler",
     "Normalize",
+    "OrderedSampler",
     "PrioritizedSampler",
     "Sampler",
     "UniformSampler",
@@ -29,44 +31,29 @@ Normalize = Literal["batch", "table"]
 _MASS_LIMIT = 1e300
 
 
-class Sampler(Protocol):
-    """Gives items their mass and says how a batch is drawn.
-
-    Attributes:
-        beta: importance-sampling exponent.
-        stratified: one draw in each of B equal parts of the mass.
-        normalize: what the maximum of the weights is taken over.
-    """
-
-    @property
-    def beta(self) -> float: ...  # noqa: D102 - a protocol's attribute, told above
-    @property
-    def stratified(self) -> bool: ...  # noqa: D102 - as above
-    @property
-    def normalize(self) -> Normalize: ...  # noqa: D102 - as above
-    @property
-    def exponent(self) -> float:
-        """Alpha where there is one, else 1: what `priority_sum` and the limit are reckoned with."""
-
-    def masses(self, priorities: Float64Array) -> Float64Array:
-        """Return the masses [N] of items with raw priorities [N], as a new array."""
-
-
 @dataclass(frozen=True)
 class PrioritizedSampler:
     """P(i) = p_i^alpha / sum_k p_k^alpha.
 
     Source: Schaul et al., Prioritized Experience Replay (arXiv 1511.05952), equation 1.
+
+    Attributes:
+        alpha: exponent of the priorities.
+        beta: exponent of the importance weights.
+        stratified: one draw in each of B equal parts of the mass.
+        normalize: what the maximum of the weights is taken over.
+        replacement: whether a batch may hold an item twice.
     """
 
     alpha: float
     beta: float
     stratified: bool
     normalize: Normalize
+    replacement: bool = True
 
     @property
     def exponent(self) -> float:
-        """Alpha."""
+        """Alpha: what `priority_sum` and the limit of priorities are reckoned with."""
         return self.alpha
 
     def masses(self, priorities: Float64Array) -> Float64Array:
@@ -76,11 +63,12 @@ class PrioritizedSampler:
 
 @dataclass(frozen=True)
 class UniformSampler:
-    """P(i) = 1 / N: every item has mass 1, those of priority 0 too."""
+    """P(i) = 1 / N: every item has mass 1, those of priority 0 too; else as PrioritizedSampler."""
 
     beta: float
     stratified: bool
     normalize: Normalize
+    replacement: bool = True
 
     @property
     def exponent(self) -> float:
@@ -90,6 +78,39 @@ class UniformSampler:
     def masses(self, priorities: Float64Array) -> Float64Array:
         """Return ones."""
         return np.ones(len(priorities))
+
+
+@dataclass(frozen=True)
+class OrderedSampler:
+    """A batch is the first B items in an order; probability and weight are 1.
+
+    Attributes:
+        order: "fifo" and "lifo" go by insertion, the heaps by priority (of equal ones the older
+            first).
+    """
+
+    order: Literal["fifo", "lifo", "min_heap", "max_heap"]
+
+    @property
+    def exponent(self) -> float:
+        """One: priorities are stored and summed as they are."""
+        return 1.0
+
+    def masses(self, priorities: Float64Array) -> Float64Array:
+        """Return ones: every item takes part."""
+        return np.ones(len(priorities))
+
+    def ranks(self, priorities: Float64Array, ordinals: Int64Array) -> Float64Array:
+        """Return what items [N] are ordered by, the first lowest; equal ones go by age."""
+        if self.order == "fifo":
+            return np.zeros(len(priorities))
+        if self.order == "lifo":
+            return -ordinals.astype(np.float64)
+        return priorities if self.order == "min_heap" else -priorities
+
+
+MassSampler: TypeAlias = PrioritizedSampler | UniformSampler
+Sampler: TypeAlias = MassSampler | OrderedSampler
 
 
 def raised(priorities: Float64Array, exponent: float) -> Float64Array:

@@ -43,6 +43,11 @@ class SumTree:
         """The sum of all masses."""
         return float(_total(self._nodes, self._offsets))
 
+    @property
+    def arrays(self) -> tuple[Float64Array, Int64Array]:
+        """The nodes and where each level of them begins, for kernels that change masses in turn."""
+        return self._nodes, self._offsets
+
     def set(self, leaves: Int64Array, masses: Float64Array) -> None:
         """Set masses [B] at leaves [B]; of one leaf given twice the last wins.
 

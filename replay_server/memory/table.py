@@ -1,4 +1,4 @@
-"""A table: rows in a ring, their masses in a tree, and the verbs on them.
+"""A table: rows in slots, items with masses in a tree, and the verbs on them.
 
 The hot path of a draw is `Table.draw` (limiter, update, leaves, what to tell of them) and then
 `Table.gather` (the rows themselves). Everything here runs to its end at once: waiting, and who may
@@ -20,20 +20,22 @@ from replay_server.memory.arrays import (
     Int64Array,
     aligned_zeros,
 )
-from replay_server.memory.draws import Draw, record_draws
-from replay_server.memory.errors import (
-    InvalidArgumentError,
-    NothingToDrawError,
-    RateLimitedError,
-)
+from replay_server.memory.drawing import Drawing, Undo
+from replay_server.memory.draws import Draw, importance_weights
+from replay_server.memory.errors import InvalidArgumentError, RateLimitedError, ReplayError
 from replay_server.memory.footprint import bytes_for, slots_for
+from replay_server.memory.layouts import Drawn, Layout, RowLayout, SequenceLayout, TransitionLayout
+from replay_server.memory.occupancy import FifoOccupancy, NewRows, Occupancy, StepOccupancy
 from replay_server.memory.priorities import Priorities
-from replay_server.memory.rate_limiters import MinSize
+from replay_server.memory.ranked_occupancy import RankedOccupancy, RankedRemover
+from replay_server.memory.rate_limiters import Limiter
 from replay_server.memory.ring_storage import RingStorage
 from replay_server.memory.row_index import RowIndex
 from replay_server.memory.sample_ages import SampleAges
-from replay_server.memory.samplers import Normalize, Sampler, draw_leaves, raised
+from replay_server.memory.samplers import Normalize, OrderedSampler, Sampler, raised
 from replay_server.memory.signature import Signature
+from replay_server.memory.step_signature import check_step_signature, check_steps
+from replay_server.memory.windows import Sequences, Transitions
 from replay_server.memory.writers import WriterLedger
 
 __all__ = ["Table", "Update"]
@@ -42,17 +44,13 @@ Update = tuple[Int64Array, Float64Array]
 """Keys [B] int64 and raw priorities [B]."""
 
 
-_SCAN_STRIDE = 65536
-
-
 class Table:
-    """A bounded store of rows of one signature, of which the oldest goes when it is full.
+    """A bounded store of rows of one signature, and of the items that they make up.
 
     Attributes:
         capacity: rows that it holds at the most.
         signature: its columns; None until the first insert fixes them.
-        size: items that exist.
-        next_key: the key of the next row.
+        limiter: says when draws and inserts may proceed.
         inserted_total, sampled_total, updated_total, stale_total, deleted_total: counters.
     """
 
@@ -61,35 +59,85 @@ class Table:
         *,
         capacity: int,
         sampler: Sampler,
-        limiter: MinSize,
+        limiter: Limiter,
+        items: Transitions | Sequences | None = None,
+        remover: RankedRemover | None = None,
+        max_times_sampled: int = 0,
         signature: Signature | None = None,
         seed: int | None = None,
         first_key: int = 0,
         writer_limit: int = 65536,
         allocate: Allocate = aligned_zeros,
     ) -> None:
-        """Make an empty table; its first row gets `first_key`; no seed means fresh entropy."""
+        """Make an empty table.
+
+        Args:
+            capacity: rows.
+            sampler: how items are drawn.
+            limiter: when.
+            items: what is drawn of a table of steps; None makes a table of rows.
+            remover: whose row goes when the table is full; None is the oldest.
+            max_times_sampled: an item goes after that many draws; 0 is no limit.
+            signature: its columns, if they are known.
+            seed: of the random generator; None takes fresh entropy.
+            first_key: the first row's.
+            writer_limit: writers whose last insert is remembered.
+            allocate: where the arrays come from.
+
+        Raises:
+            InvalidArgumentError: the signature is none for a table of steps.
+        """
         self.capacity = capacity
         self.limiter = limiter
-        self.next_key = first_key
-        self.size = 0
         self.inserted_total = self.sampled_total = self.deleted_total = 0
         self.updated_total = self.stale_total = 0
         self.sample_ages = SampleAges()
-        self._oldest_key = first_key
         self._slots = slots_for(capacity)
         self._allocate = allocate
-        self._generator = np.random.Generator(np.random.PCG64(seed))
+        self._items = items
         self._writers = WriterLedger(writer_limit)
         self._index = RowIndex(self._slots, allocate)
         self._priorities = Priorities(self._index, sampler, capacity, allocate)
-        self.signature = signature
-        self._storage = None if signature is None else RingStorage(signature, self._slots, allocate)
+        generator = np.random.Generator(np.random.PCG64(seed))
+        self._drawing = Drawing(self._index, self._priorities, generator, max_times_sampled)
+        self._occupancy, self._layout = self._arrange(first_key, remover, generator)
+        self._storage: RingStorage | None = None
+        self._spent_pending = 0
+        self.signature: Signature | None = None
+        if signature is not None:
+            self._fix_signature(signature)
+
+    # -- what it is -----------------------------------------------------------------------------
 
     @property
     def sampler(self) -> Sampler:
         """How items are drawn."""
         return self._priorities.sampler
+
+    @property
+    def layout(self) -> Layout:
+        """What the columns of a draw are."""
+        return self._layout
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether rows are steps."""
+        return self._items is not None
+
+    @property
+    def next_key(self) -> int:
+        """A key above every one that was ever issued."""
+        return self._occupancy.next_key
+
+    @property
+    def rows(self) -> int:
+        """How many rows exist."""
+        return self._occupancy.rows
+
+    @property
+    def size(self) -> int:
+        """How many items exist."""
+        return self._occupancy.items - self._spent_pending
 
     @property
     def max_priority(self) -> float:
@@ -99,26 +147,31 @@ class Table:
     @property
     def nbytes(self) -> int:
         """Bytes that the rows and what is kept beside them may come to take."""
-        return bytes_for(self.capacity, self.signature)
+        return bytes_for(self.capacity, self.signature, self.has_steps)
 
     @property
     def priority_sum(self) -> float:
         """The sum of p^alpha over the items. Cost: O(size)."""
-        live = self._live_slots()
-        return float(raised(self._index.priorities[live], self.sampler.exponent).sum())
+        slots = self._occupancy.live_slots(-1)
+        slots = slots[self._occupancy.are_items(slots)]
+        return float(raised(self._index.priorities[slots], self.sampler.exponent).sum())
+
+    # -- rows in and out ------------------------------------------------------------------------
 
     def insert(
         self,
         columns: Columns,
         priorities: AnyArray | None = None,
         writer: tuple[str, int] | None = None,
+        streams: AnyArray | None = None,
     ) -> tuple[Int64Array, bool]:
-        """Store rows; the oldest go where there is no room.
+        """Store rows one after another; where there is no room, one goes for each.
 
         Args:
             columns: NAME -> [N, ...], N <= capacity. Copied.
             priorities: [N] raw, of any real dtype; None takes `max_priority`.
             writer: its id and the insert's sequence, ascending: a repeated insert is done once.
+            streams: [N] int64, of steps; None is stream 0.
 
         Returns:
             The keys [N] int64, and whether this insert had been done before.
@@ -127,26 +180,76 @@ class Table:
             StaleSequenceError: the writer has done a later one.
             SignatureMismatchError: the columns are not the table's.
             InvalidPriorityError: a priority is negative, not finite or too large.
-            InvalidArgumentError: too many rows, or not as many priorities as rows.
+            InvalidArgumentError: too many rows, not as many priorities or streams as rows, streams
+                for rows that are no steps, steps that contradict themselves, or more than could
+                ever pass the limiter.
+            RateLimitedError: the limiter says no, for now.
         """
         if writer is not None:
             done = self._writers.recall(*writer)
             if done is not None:
-                return np.arange(done.start, done.stop), True
-        rows = self._count(columns)
-        if priorities is None:
-            stored = np.full(rows, self.max_priority)
-        else:
-            stored = self._priorities.checked(priorities, rows, "priorities")
-        if rows and self._storage is None:
-            self.signature = Signature.of(columns)
-            self._storage = RingStorage(self.signature, self._slots, self._allocate)
-        keys = range(self.next_key, self.next_key + rows)
-        if self._storage is not None and rows:
-            self._store(self._storage, columns, keys, stored)
+                return done.copy(), True
+        count = self._count(columns)
+        new = NewRows(
+            count=count,
+            first_ordinal=self.inserted_total,
+            priorities=np.full(count, self.max_priority)
+            if priorities is None
+            else self._priorities.checked(priorities, count, "priorities"),
+            columns=columns,
+            writer=None if writer is None else writer[0],
+            streams=self._checked_streams(streams, count),
+        )
+        leaves = min(self.size + count, self.capacity)
+        missing = self.limiter.missing_for_insert(self.size, count, leaves)
+        if missing is not None:
+            raise RateLimitedError(missing)
+        keys = self._store(new) if count else np.empty(0, np.int64)
         if writer is not None:
-            self._writers.record(*writer, keys)
-        return np.arange(keys.start, keys.stop), False
+            self._writers.record(*writer, keys.copy())
+        return keys, False
+
+    def delete(self, keys: AnyArray) -> tuple[int, int]:
+        """Delete the rows with keys [B]; return how many were there and how many not.
+
+        Of one key given twice the second is not there any more. A step takes every item along that
+        needs it.
+
+        Raises:
+            InvalidArgumentError: not int64 keys [B].
+        """
+        slots = np.unique(self._index.find(checked_keys(keys, "keys")))
+        died = self._occupancy.remove(slots)
+        self._priorities.refresh(died, np.zeros(len(died), np.bool_))
+        self.deleted_total += len(slots)
+        return len(slots), len(keys) - len(slots)
+
+    def reset(self) -> None:
+        """Empty the table; its signature, key counter, totals and writers' sequences stay.
+
+        Streams begin anew, and so does the limiter's count. Cost: O(slots).
+        """
+        self._occupancy.clear()
+        self._priorities.clear()
+        self.limiter.restart()
+
+    # -- priorities -----------------------------------------------------------------------------
+
+    def update_priorities(self, keys: AnyArray, priorities: AnyArray) -> tuple[int, int]:
+        """Set raw priorities [B] of keys [B] and return how many were there and how many not.
+
+        Of one key given twice the last wins. A key that is gone, or was never issued, does no harm.
+
+        Raises:
+            InvalidArgumentError: not int64 keys [B] and priorities [B].
+            InvalidPriorityError: a priority is negative, not finite or too large.
+        """
+        updated, stale = self._apply(self._checked_update(keys, priorities, ""), None)
+        self.updated_total += updated
+        self.stale_total += stale
+        return updated, stale
+
+    # -- draws ----------------------------------------------------------------------------------
 
     def draw(
         self,
@@ -169,67 +272,82 @@ class Table:
         Raises:
             RateLimitedError: there are too few items.
             NothingToDrawError: none of them has mass (after the update, which is then taken back).
-            InvalidArgumentError, InvalidPriorityError: the update is none.
+            InvalidArgumentError, InvalidPriorityError: the update is none, or more draws than could
+                ever pass the limiter.
 
         Cost: O(K B log capacity).
         """
+        undo = None if update is None and self._drawing.at_once else Undo()
+        try:
+            draw = self.try_draw(
+                batch_size, batches, beta=beta, normalize=normalize, update=update, undo=undo
+            )
+        except ReplayError:
+            if undo is not None:
+                undo.roll_back()
+            raise
+        self.settle(draw)
+        return draw
+
+    def try_draw(
+        self,
+        batch_size: int,
+        batches: int,
+        *,
+        beta: float | None,
+        normalize: Normalize | None,
+        update: tuple[AnyArray, AnyArray] | None,
+        undo: Undo | None,
+    ) -> Draw:
+        """Draw as `draw` does, but so that it can be taken back; `settle` then makes it final.
+
+        Until then nothing but further draws may be asked of the table.
+
+        Arguments and errors are those of `draw`; `undo` gets what takes the draw back, also when this
+        raises.
+        """
         checked = None if update is None else self._checked_update(*update, "update.")
-        missing = self.limiter.missing_for_draw(self.size)
+        missing = self.limiter.missing_for_draw(self.size, batch_size * batches)
         if missing is not None:
             raise RateLimitedError(missing)
-        updated, stale = (0, 0) if checked is None else self._apply_unless_barren(checked)
-        tree, sampler = self._priorities.tree, self.sampler
-        total = tree.total
-        if total == 0.0:
-            raise NothingToDrawError(self.size)
-        self._count_update(updated, stale)
-        slots = draw_leaves(tree, batch_size, batches, sampler.stratified, self._generator)
-        over_table = (normalize or sampler.normalize) == "table"
-        told = record_draws(
-            slots,
-            batch_size,
-            self._index,
-            tree.masses,
-            total,
-            self._priorities.smallest_mass() if over_table else None,
-            sampler.beta if beta is None else beta,
-            self.inserted_total,
-        )
-        self.sampled_total += len(slots)
-        self.sample_ages.add(told[-1])
-        return Draw(slots, *told, self.size, updated, stale).in_batches(batches)
+        updated, stale = (0, 0) if checked is None else self._apply(checked, undo)
+        size = self.size
+        exponent, smallest = self._weighing(beta, normalize)
+        chosen = self._drawing.choose(batch_size, batches, size, undo)
+        slots = chosen.slots
+        self._count_draws(len(slots), len(chosen.spent), undo)
+        return Draw(
+            slots=slots,
+            keys=self._index.keys[slots],
+            probabilities=chosen.probabilities,
+            weights=importance_weights(chosen.masses, batch_size, exponent, smallest),
+            priorities=self._index.priorities[slots],
+            times_sampled=chosen.times_sampled,
+            ages=self.inserted_total - 1 - self._index.ordinals[slots],
+            size=size,
+            updated=updated,
+            stale=stale,
+            spent=chosen.spent,
+        ).in_batches(batches)
 
-    def gather(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
-        """Return the rows at slots [...] as new arrays NAME -> [..., *shape]."""
-        return {} if self._storage is None else self._storage.gather(slots, names)
+    def settle(self, draw: Draw) -> None:
+        """Make a draw of `try_draw` final: items that have been drawn often enough go."""
+        if len(draw.spent):
+            self._occupancy.remove_items(draw.spent)
+            self._spent_pending -= len(draw.spent)
+        self.sampled_total += draw.slots.size
+        self.updated_total += draw.updated
+        self.stale_total += draw.stale
+        self.sample_ages.add(draw.ages.reshape(-1))
 
-    def update_priorities(self, keys: AnyArray, priorities: AnyArray) -> tuple[int, int]:
-        """Set raw priorities [B] of keys [B] and return how many were there and how many not.
+    def gather(self, slots: Int64Array, names: Sequence[str], *, indexed: bool = False) -> Drawn:
+        """Return the columns `names` of the items at slots [*S], drawn and not yet settled."""
+        if self._storage is None:
+            return Drawn({})
+        layout = self._layout
+        return (layout.indexed if indexed else layout.stacked)(self._storage, slots, names)
 
-        Of one key given twice the last wins. A key that is gone, or was never issued, does no harm.
-
-        Raises:
-            InvalidArgumentError: not int64 keys [B] and priorities [B].
-            InvalidPriorityError: a priority is negative, not finite or too large.
-        """
-        updated, stale = self._apply(self._checked_update(keys, priorities, ""))
-        self._count_update(updated, stale)
-        return updated, stale
-
-    def delete(self, keys: AnyArray) -> tuple[int, int]:
-        """Delete the rows with keys [B]; return how many were there and how many not.
-
-        Of one key given twice the second is not there any more.
-
-        Raises:
-            InvalidArgumentError: not int64 keys [B].
-        """
-        slots = np.unique(self._index.find(checked_keys(keys, "keys")))
-        self._index.remove(slots)
-        self._priorities.strike(slots)
-        self.size -= len(slots)
-        self.deleted_total += len(slots)
-        return len(slots), len(keys) - len(slots)
+    # -- a look at the rows ---------------------------------------------------------------------
 
     def scan(self, after: int, limit: int, order: str) -> tuple[Int64Array, bool]:
         """Return slots [n] of rows, n <= limit, and whether more are left.
@@ -239,42 +357,73 @@ class Table:
             limit: how many at the most.
             order: "key" for ascending keys, "priority" for descending priorities (ties by key).
 
-        Cost: O(limit) by key where little was deleted, O(size) by priority.
+        Cost: O(limit) by key where little was deleted and the oldest row goes first; else O(size).
         """
-        if order == "priority":
-            slots = self._live_slots(after)
-            priorities = self._index.priorities[slots]
-            if len(slots) > limit:
-                least = np.partition(priorities, len(slots) - limit)[len(slots) - limit]
-                eligible = priorities >= least
-                candidates, priorities = slots[eligible], priorities[eligible]
-            else:
-                candidates = slots
-            ranked = np.lexsort((self._index.keys[candidates], -priorities))
-            return candidates[ranked[:limit]], len(slots) > limit
-        found: list[Int64Array] = []
-        count, first = 0, max(after + 1, self._oldest_key)
-        while count <= limit and first < self.next_key:
-            stop = min(first + max(limit + 1, _SCAN_STRIDE), self.next_key)
-            slots = self._index.find(np.arange(first, stop))
-            found.append(slots)
-            count, first = count + len(slots), stop
-        slots = np.concatenate([np.empty(0, np.int64), *found])
-        return slots[:limit], len(slots) > limit
+        if order == "key":
+            slots = self._occupancy.oldest_slots(after, limit + 1)
+            return slots[:limit], len(slots) > limit
+        slots = self._occupancy.live_slots(after)
+        priorities = self._index.priorities[slots]
+        if len(slots) > limit:
+            least = np.partition(priorities, len(slots) - limit)[len(slots) - limit]
+            candidates = slots[priorities >= least]
+        else:
+            candidates = slots
+        ranked = np.lexsort((self._index.keys[candidates], -self._index.priorities[candidates]))
+        return candidates[ranked[:limit]], len(slots) > limit
 
-    def keys_at(self, slots: Int64Array) -> tuple[Int64Array, Float64Array]:
-        """Return the keys and the raw priorities of the rows at slots [n], as new arrays."""
-        return self._index.keys[slots], self._index.priorities[slots]
+    def rows_at(
+        self, slots: Int64Array, names: Sequence[str]
+    ) -> tuple[Int64Array, Float64Array, dict[str, AnyArray]]:
+        """Return keys, raw priorities and stored columns of the rows at slots [n], copied."""
+        columns = {} if self._storage is None else self._storage.gather(slots, names)
+        return self._index.keys[slots], self._index.priorities[slots], columns
 
-    def reset(self) -> None:
-        """Empty the table; its signature, key counter, totals and writers' sequences stay.
+    # -- changes of a live table ----------------------------------------------------------------
 
-        Cost: O(slots).
+    def reconfigure(
+        self, sampler: Sampler | None, limiter: Limiter | None, max_times_sampled: int | None
+    ) -> None:
+        """Let another sampler, limiter or limit of draws take over; None leaves what there is.
+
+        Raw priorities stay; a new limiter begins to count anew. Cost: O(slots) for a sampler.
+
+        Raises:
+            InvalidPriorityError: a priority that is stored would be too large with its exponent.
         """
-        self._index.clear()
-        self._priorities.clear()
-        self.size = 0
-        self._oldest_key = self.next_key
+        if sampler is not None:
+            slots = self._occupancy.live_slots(-1)
+            self._priorities.check_fit(sampler, self._index.priorities[slots])
+            self._priorities.replace_sampler(sampler, slots, self._occupancy.are_items(slots))
+        if limiter is not None:
+            self.limiter = limiter
+        if max_times_sampled is not None:
+            self._drawing.max_times_sampled = max_times_sampled
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _arrange(
+        self, first_key: int, remover: RankedRemover | None, generator: np.random.Generator
+    ) -> tuple[Occupancy, Layout]:
+        """Return who keeps the slots and what draws look like, by the kind of items."""
+        items = self._items
+        if items is None and remover is None:
+            return FifoOccupancy(self._index, self.capacity, first_key), RowLayout()
+        if items is None:
+            assert remover is not None
+            ranked = RankedOccupancy(self._index, self.capacity, first_key, remover, generator)
+            return ranked, RowLayout()
+        steps = StepOccupancy(self._index, self.capacity, first_key, items.shape, self._allocate)
+        if isinstance(items, Transitions):
+            return steps, TransitionLayout(items, steps.episodes)
+        return steps, SequenceLayout(items, steps.episodes)
+
+    def _fix_signature(self, signature: Signature) -> RingStorage:
+        if self.has_steps:
+            check_step_signature(signature)
+        self._storage = RingStorage(signature, self._slots, self._allocate)
+        self.signature = signature
+        return self._storage
 
     def _count(self, columns: Columns) -> int:
         """Return the number of rows in columns that fit the table.
@@ -284,58 +433,83 @@ class Table:
         """
         if not columns:
             raise InvalidArgumentError("columns", "expected at least one column, got none")
-        rows = (self.signature or Signature.of(columns)).check(columns)
+        signature = self.signature or Signature.of(columns)
+        rows = signature.check(columns)
         if rows > self.capacity:
             raise InvalidArgumentError(
                 "columns", f"expected at most {self.capacity} rows (the capacity), got {rows}"
             )
+        if self.has_steps:
+            check_step_signature(signature)
+            check_steps(columns)
         return rows
 
-    def _store(
-        self, storage: RingStorage, columns: Columns, keys: range, priorities: Float64Array
-    ) -> None:
-        """Write checked rows, at least one, after striking out those that they push out."""
-        oldest = max(self._oldest_key, keys.stop - self.capacity)
-        pushed_out = self._index.find(np.arange(self._oldest_key, oldest))
-        self._index.remove(pushed_out)
-        storage.write(keys.start, columns)
-        slots = self._index.put(np.arange(keys.start, keys.stop), self.inserted_total, priorities)
-        self._priorities.enter(slots, priorities, pushed_out)
-        self._oldest_key = oldest
-        self.next_key = keys.stop
-        self.inserted_total += len(keys)
-        self.size += len(keys) - len(pushed_out)
+    def _checked_streams(self, streams: AnyArray | None, count: int) -> Int64Array | None:
+        """Return streams [count] as an int64 copy.
+
+        Raises:
+            InvalidArgumentError: another dtype or shape, or rows that are no steps.
+        """
+        if streams is None:
+            return None
+        if not self.has_steps:
+            raise InvalidArgumentError("streams", "only tables of steps have streams")
+        checked = checked_keys(streams, "streams")
+        if len(checked) != count:
+            raise InvalidArgumentError("streams", f"expected {count}, got {len(checked)}")
+        return checked
+
+    def _store(self, new: NewRows) -> Int64Array:
+        """Write checked rows, at least one, and return their keys."""
+        storage = self._storage or self._fix_signature(Signature.of(new.columns))
+        arrival = self._occupancy.admit(new)
+        storage.write(arrival.slots, new.columns)
+        self._priorities.refresh(arrival.touched, self._occupancy.are_items(arrival.touched))
+        self._priorities.saw(new.priorities)
+        self.inserted_total += new.count
+        self.limiter.inserted(new.count)
+        return arrival.keys
 
     def _checked_update(self, keys: AnyArray, priorities: AnyArray, where: str) -> Update:
         checked = checked_keys(keys, f"{where}keys")
         field = f"{where}priorities"
         return checked, self._priorities.checked(priorities, len(checked), field)
 
-    def _apply(self, update: Update) -> tuple[int, int]:
+    def _apply(self, update: Update, undo: Undo | None) -> tuple[int, int]:
         """Store a checked update of priorities and return the counts."""
         keys, priorities = update
         slots, positions = self._index.find_with_positions(keys)
-        self._priorities.store(slots, priorities[positions])
+        if undo is not None:
+            before, highest = self._index.priorities[slots], self._priorities.highest
+            undo.add(lambda: self._put_priorities(slots, before, highest))
+        self._put_priorities(slots, priorities[positions], self._priorities.highest)
+        self._priorities.saw(self._index.priorities[slots])
         return len(slots), len(keys) - len(slots)
 
-    def _apply_unless_barren(self, update: Update) -> tuple[int, int]:
-        """Apply an update that comes with a draw.
+    def _put_priorities(self, slots: Int64Array, priorities: Float64Array, highest: float) -> None:
+        self._index.priorities[slots] = priorities  # NumPy: of equal slots the last wins
+        self._occupancy.reprioritized(slots)
+        self._priorities.refresh(slots, self._occupancy.are_items(slots))
+        self._priorities.highest = highest
 
-        Raises:
-            NothingToDrawError: it would leave nothing to draw; nothing has changed.
-        """
-        slots = self._index.find(update[0])
-        before, highest = self._index.priorities[slots], self._priorities.highest
-        counts = self._apply(update)
-        if self._priorities.tree.total == 0.0:
-            self._priorities.restore(slots, before, highest)
-            raise NothingToDrawError(self.size)
-        return counts
+    def _weighing(
+        self, beta: float | None, normalize: Normalize | None
+    ) -> tuple[float, float | None]:
+        """Return the exponent of the weights, and the smallest mass if they go by the table's."""
+        sampler = self.sampler
+        if isinstance(sampler, OrderedSampler):
+            return 0.0, None
+        over_table = (normalize or sampler.normalize) == "table"
+        smallest = self._priorities.smallest_mass() if over_table else None
+        return sampler.beta if beta is None else beta, smallest
 
-    def _count_update(self, updated: int, stale: int) -> None:
-        self.updated_total += updated
-        self.stale_total += stale
+    def _count_draws(self, draws: int, spent: int, undo: Undo | None) -> None:
+        """Let the limiter, and the size that it is asked with, know of draws."""
+        self.limiter.drawn(draws)
+        self._spent_pending += spent
+        if undo is not None:
+            undo.add(lambda: self.limiter.drawn(-draws))
+            undo.add(lambda: self._forget_pending(spent))
 
-    def _live_slots(self, after: int = -1) -> Int64Array:
-        """Return the slots of all rows with a key above `after`, by key. Cost: O(capacity)."""
-        return self._index.find(np.arange(max(after + 1, self._oldest_key), self.next_key))
+    def _forget_pending(self, spent: int) -> None:
+        self._spent_pending -= spent

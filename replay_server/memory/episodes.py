@@ -1,0 +1,335 @@
+"""Steps linked into episodes, and the items whose windows are complete.
+
+A row of a table of steps knows the key of the step before it and of the step after it in its
+stream. An item starts at a step and needs a window around it: some steps of history (frame stacks)
+and some of future (n-step returns, sequences). It exists exactly while all of them are there: it is
+born with the row that completes its window, and dies with the first row of it that goes.
+
+    history = 2     future = 3                 needs of the item at step 4
+    0   1   2   3   4   5   6   7   8          2 3 4 5 6 7
+            ^-------*-----------^              born with 7, dead with 2
+
+At an episode's start and end a window is shorter. Nothing is computed before it is drawn
+(`replay_server.memory.windows`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import numpy as np
+from numba import njit
+
+from replay_server.memory.arrays import Allocate, BoolArray, Int64Array, UInt8Array
+from replay_server.memory.row_index import GONE, RowIndex
+
+__all__ = ["BYTES_A_STEP", "FIRST", "ITEM", "LAST", "TERMINAL", "Episodes", "WindowShape"]
+
+FIRST: Final = 1
+LAST: Final = 2
+TERMINAL: Final = 4
+WHOLE: Final = 8  # the episode is known from its first step on, so that no history is missing
+ITEM: Final = 16
+BYTES_A_STEP: Final = 8 + 8 + 8 + 1
+_NONE: Final = -1
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """What an item needs around the step that it starts at.
+
+    Attributes:
+        history: steps before it, or back to its episode's first.
+        future: steps after it, or on to its episode's last.
+        period: it starts at every period-th step of its episode.
+        shorter: whether an episode's end may cut its future short.
+    """
+
+    history: int
+    future: int
+    period: int
+    shorter: bool
+
+
+class Episodes:
+    """Links, positions and flags of the steps in a table's slots.
+
+    Attributes:
+        shape: what an item needs.
+        before: [slots] int64, the key of the step before, or -1.
+        after: [slots] int64, the key of the step after, or -1.
+        positions: [slots] int64, steps since the first known one of the episode.
+        flags: [slots] uint8, `FIRST`, `LAST`, `TERMINAL`, `WHOLE`, `ITEM`.
+        items: how many exist.
+    """
+
+    def __init__(self, index: RowIndex, shape: WindowShape, allocate: Allocate) -> None:
+        """Make links for the slots of an index, without any step."""
+        slots, int64 = index.slots, np.dtype(np.int64)
+        self.shape = shape
+        self.before = cast("Int64Array", allocate("before", (slots,), int64))
+        self.after = cast("Int64Array", allocate("after", (slots,), int64))
+        self.positions = cast("Int64Array", allocate("positions", (slots,), int64))
+        self.flags = cast("UInt8Array", allocate("flags", (slots,), np.dtype(np.uint8)))
+        self.items = 0
+        self._index = index
+        self._streams: dict[tuple[str | None, int], int] = {}
+        self._open_ends = np.full(64, _NONE, np.int64)
+
+    def append(
+        self,
+        first_key: int,
+        capacity: int,
+        writer: str | None,
+        streams: Int64Array,
+        is_first: BoolArray,
+        is_last: BoolArray,
+        is_terminal: BoolArray,
+    ) -> tuple[Int64Array, int]:
+        """Enter steps one after another, each after the oldest row has gone where there is no room.
+
+        Keys go into the index here; what else it knows of a row is the caller's.
+
+        Args:
+            first_key: the first step's; the others follow.
+            capacity: rows that there may be.
+            writer: whose streams they are; None is the anonymous writer.
+            streams: [N] int64.
+            is_first: [N] bool. A step with it abandons an episode that is still open.
+            is_last: [N] bool.
+            is_terminal: [N] bool.
+
+        Returns:
+            The slots [M] int64 at which an item was born or died (some perhaps twice), and how many
+            rows have gone.
+
+        Cost: O(N (history + 1) + what is born).
+        """
+        distinct, inverse = np.unique(streams, return_inverse=True)
+        known = np.array([self._stream(writer, int(stream)) for stream in distinct], np.int64)
+        shape = self.shape
+        most = len(streams) * (shape.history + 2) + int(is_last.sum()) * shape.future
+        touched = np.empty(most, np.int64)
+        counts = _append(
+            first_key,
+            capacity,
+            known[inverse].astype(np.int64),
+            is_first,
+            is_last,
+            is_terminal,
+            self._open_ends,
+            *self._arrays(),
+            *_numbers(shape),
+            touched,
+        )
+        self.items += counts[1]
+        return touched[: counts[0]], int(counts[2])
+
+    def remove(self, slots: Int64Array) -> Int64Array:
+        """Delete the steps at distinct slots [N] and every item that needs one of them.
+
+        Returns:
+            The slots [M] int64 at which an item died.
+        """
+        shape = self.shape
+        touched = np.empty(len(slots) * (shape.history + shape.future + 1), np.int64)
+        count = _remove(slots, *self._arrays(), *_numbers(shape), touched)
+        self.items -= count
+        return touched[:count]
+
+    def clear(self) -> None:
+        """Forget every step and every stream; the index is cleared by its owner."""
+        self.flags[:] = 0
+        self.items = 0
+        self._streams.clear()
+        self._open_ends[:] = _NONE
+
+    def _stream(self, writer: str | None, stream: int) -> int:
+        """Return the place of a stream among the open ends, a new one for a new stream."""
+        place = self._streams.setdefault((writer, stream), len(self._streams))
+        if place == len(self._open_ends):
+            more = np.full(len(self._open_ends), _NONE, np.int64)
+            self._open_ends = np.concatenate((self._open_ends, more))
+        return place
+
+    def _arrays(self) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array, UInt8Array]:
+        return self._index.keys, self.before, self.after, self.positions, self.flags
+
+
+def _numbers(shape: WindowShape) -> tuple[int, int, int, bool]:
+    return shape.history, shape.future, shape.period, shape.shorter
+
+
+_LINKS = "int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1]"
+_SHAPE = "int64, int64, int64, boolean"
+
+
+@njit(["int64(int64[::1], int64)"], cache=True, nogil=True)
+def _there(keys: Int64Array, key: int) -> int:
+    """Return the slot of a key, or -1 if its row is not there."""
+    if key < 0:
+        return -1
+    slot = key % keys.shape[0]
+    return slot if keys[slot] == key else -1
+
+
+@njit([f"boolean(int64, {_LINKS}, int64, int64)"], cache=True, nogil=True)
+def _has_history(
+    slot: int,
+    keys: Int64Array,
+    before: Int64Array,
+    after: Int64Array,
+    positions: Int64Array,
+    flags: UInt8Array,
+    history: int,
+    period: int,
+) -> bool:
+    """Return whether an item may start at a step: by its period and the history it needs."""
+    position = positions[slot]
+    if position % period != 0:
+        return False
+    if position < history and not flags[slot] & WHOLE:
+        return False
+    at = slot
+    for _ in range(min(history, position)):
+        at = _there(keys, before[at])
+        if at < 0:
+            return False
+    return True
+
+
+@njit([f"int64(int64, {_LINKS}, int64, int64, int64[::1], int64)"], cache=True, nogil=True)
+def _kill(
+    slot: int,
+    keys: Int64Array,
+    before: Int64Array,
+    after: Int64Array,
+    positions: Int64Array,
+    flags: UInt8Array,
+    history: int,
+    future: int,
+    touched: Int64Array,
+    count: int,
+) -> int:
+    """End every item that needs the step at a slot; return the new count of touched slots."""
+    at = slot
+    for _ in range(history + 1):
+        if flags[at] & ITEM:
+            flags[at] &= 255 - ITEM
+            touched[count] = at
+            count += 1
+        at = _there(keys, after[at])
+        if at < 0:
+            break
+    at = slot
+    for _ in range(future):
+        at = _there(keys, before[at])
+        if at < 0:
+            break
+        if flags[at] & ITEM:
+            flags[at] &= 255 - ITEM
+            touched[count] = at
+            count += 1
+    return count
+
+
+@njit([f"int64(int64[::1], {_LINKS}, {_SHAPE}, int64[::1])"], cache=True, nogil=True)
+def _remove(
+    slots: Int64Array,
+    keys: Int64Array,
+    before: Int64Array,
+    after: Int64Array,
+    positions: Int64Array,
+    flags: UInt8Array,
+    history: int,
+    future: int,
+    period: int,
+    shorter: bool,
+    touched: Int64Array,
+) -> int:
+    count = 0
+    for i in range(slots.shape[0]):
+        slot = slots[i]
+        count = _kill(slot, keys, before, after, positions, flags, history, future, touched, count)
+        keys[slot] = GONE
+        flags[slot] = 0
+    return count
+
+
+@njit(
+    [
+        "UniTuple(int64, 3)(int64, int64, int64[::1], boolean[::1], boolean[::1], boolean[::1],"
+        f" int64[::1], {_LINKS}, {_SHAPE}, int64[::1])"
+    ],
+    cache=True,
+    nogil=True,
+)
+def _append(
+    first_key: int,
+    capacity: int,
+    streams: Int64Array,
+    is_first: BoolArray,
+    is_last: BoolArray,
+    is_terminal: BoolArray,
+    open_ends: Int64Array,
+    keys: Int64Array,
+    before: Int64Array,
+    after: Int64Array,
+    positions: Int64Array,
+    flags: UInt8Array,
+    history: int,
+    future: int,
+    period: int,
+    shorter: bool,
+    touched: Int64Array,
+) -> tuple[int, int, int]:
+    count, items, gone = 0, 0, 0
+    for i in range(streams.shape[0]):
+        key = first_key + i
+        leaving = _there(keys, key - capacity)
+        if leaving >= 0:
+            # Rows older than this one have gone, so nothing in its past can need it.
+            died = _kill(leaving, keys, before, after, positions, flags, history, 0, touched, count)
+            items -= died - count
+            count = died
+            keys[leaving] = GONE
+            flags[leaving] = 0
+            gone += 1
+        slot = key % keys.shape[0]
+        stream = streams[i]
+        previous = _there(keys, open_ends[stream]) if not is_first[i] else -1
+        keys[slot] = key
+        after[slot] = -1
+        if previous >= 0:
+            before[slot] = open_ends[stream]
+            after[previous] = key
+            positions[slot] = positions[previous] + 1
+            flags[slot] = flags[previous] & WHOLE
+        else:
+            before[slot] = -1
+            positions[slot] = 0
+            flags[slot] = FIRST | WHOLE if is_first[i] else 0
+        if is_last[i]:
+            flags[slot] |= LAST
+        if is_terminal[i]:
+            flags[slot] |= TERMINAL
+        open_ends[stream] = -1 if is_last[i] else key
+        # Which items does this row complete? The one that starts `future` steps back, and with an
+        # episode's last row all that start later than that.
+        at = slot
+        for back in range(future + 1):
+            complete = back == future or (is_last[i] and shorter)
+            if (
+                complete
+                and not flags[at] & (LAST | ITEM)
+                and _has_history(at, keys, before, after, positions, flags, history, period)
+            ):
+                flags[at] |= ITEM
+                touched[count] = at
+                count += 1
+                items += 1
+            at = _there(keys, before[at])
+            if at < 0:
+                break
+    return count, items, gone

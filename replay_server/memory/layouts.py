@@ -1,0 +1,177 @@
+"""What the columns of a draw are: rows, transitions or sequences, stacked or indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from replay_server.memory.arrays import AnyArray, Int64Array
+from replay_server.memory.episodes import Episodes
+from replay_server.memory.ring_storage import RingStorage
+from replay_server.memory.windows import (
+    Sequences,
+    TransitionPlaces,
+    Transitions,
+    is_observation,
+)
+
+__all__ = ["Drawn", "Layout", "RowLayout", "SequenceLayout", "TransitionLayout"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The columns of a draw.
+
+    Attributes:
+        columns: NAME -> [*S, ...], S the shape of the draw ([B] or [K, B]).
+        rows: NAME -> [U, ...], each distinct row once; None in the stacked layout.
+    """
+
+    columns: dict[str, AnyArray]
+    rows: dict[str, AnyArray] | None = None
+
+
+class Layout(Protocol):
+    """Makes columns of drawn slots."""
+
+    def names(self, stored: Sequence[str]) -> list[str]:
+        """Return the names of what is drawn, of the columns that are stored."""
+
+    def rows_an_item(self, name: str) -> int:
+        """Return how many rows' worth of a column an item draws at the most."""
+
+    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return the columns `names` of the items at slots [*S], each item complete by itself."""
+
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return the same with each distinct row once and indices [*S, ...] of int32 into them."""
+
+
+class RowLayout:
+    """Items are rows."""
+
+    def names(self, stored: Sequence[str]) -> list[str]:
+        """Return them all."""
+        return list(stored)
+
+    def rows_an_item(self, name: str) -> int:
+        """Return one."""
+        return 1
+
+    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return the rows."""
+        return Drawn(storage.gather(slots, names))
+
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Rows have no such layout; callers refuse it."""
+        raise TypeError("tables of rows have no indexed layout")
+
+
+@dataclass(frozen=True)
+class TransitionLayout:
+    """Items are n-step transitions."""
+
+    transitions: Transitions
+    episodes: Episodes
+
+    def names(self, stored: Sequence[str]) -> list[str]:
+        """Return the stored columns, and what is reckoned from them."""
+        return self.transitions.names(list(stored))
+
+    def rows_an_item(self, name: str) -> int:
+        """Return the number of frames in a stack, for observations."""
+        return self.transitions.frame_stack if is_observation(name.removeprefix("next_")) else 1
+
+    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return transitions with frames stacked: [*S, k, ...], without axis k where it is 1."""
+        places = self.transitions.places(self.episodes, slots.reshape(-1))
+        columns = self._plain(storage, slots, names, places)
+        for name in names:
+            if is_observation(name):
+                frames = self._framed(places.observations, slots.shape)
+                columns[name] = storage.gather(frames, [name])[name]
+            elif name.startswith("next_"):
+                stored = name.removeprefix("next_")
+                frames = self._framed(places.next_observations, slots.shape)
+                columns[name] = storage.gather(frames, [stored])[stored]
+        return Drawn({name: columns[name] for name in names})
+
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return transitions whose frames are indices into the distinct rows."""
+        places = self.transitions.places(self.episodes, slots.reshape(-1))
+        distinct, inverse = np.unique(
+            np.stack((places.observations, places.next_observations)), return_inverse=True
+        )
+        indices = inverse.reshape(2, *places.observations.shape).astype(np.int32)
+        columns = self._plain(storage, slots, names, places)
+        columns["observation_index"] = self._framed(indices[0], slots.shape)
+        columns["next_observation_index"] = self._framed(indices[1], slots.shape)
+        wanted = dict.fromkeys(name.removeprefix("next_") for name in names)
+        rows = storage.gather(distinct, [name for name in wanted if is_observation(name)])
+        return Drawn(columns, rows)
+
+    def _plain(
+        self,
+        storage: RingStorage,
+        slots: Int64Array,
+        names: Sequence[str],
+        places: TransitionPlaces,
+    ) -> dict[str, AnyArray]:
+        """Return the columns that are no observations."""
+        columns: dict[str, AnyArray] = {}
+        gamma = self.transitions.discount
+        for name in names:
+            if name == "reward":
+                columns[name] = places.returns(storage, gamma).reshape(slots.shape)
+            elif name == "discount":
+                columns[name] = places.discounts(gamma).reshape(slots.shape)
+            elif not is_observation(name.removeprefix("next_")):
+                columns[name] = storage.gather(slots, [name])[name]
+        return columns
+
+    def _framed(self, stacks: AnyArray, shape: tuple[int, ...]) -> AnyArray:
+        """Return stacks [N, k] with the axes of the draw, without axis k where k is 1."""
+        frames = self.transitions.frame_stack
+        return stacks.reshape(shape if frames == 1 else (*shape, frames))
+
+
+@dataclass(frozen=True)
+class SequenceLayout:
+    """Items are sequences of steps."""
+
+    sequences: Sequences
+    episodes: Episodes
+
+    def names(self, stored: Sequence[str]) -> list[str]:
+        """Return the stored columns and the mask."""
+        return self.sequences.names(list(stored))
+
+    def rows_an_item(self, name: str) -> int:
+        """Return the length of a sequence."""
+        return self.sequences.length
+
+    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return every column as [*S, L, ...], zeros where a place is padded, and the mask."""
+        places, mask = self._places(slots)
+        stored = [name for name in names if name != "mask"]
+        columns = storage.gather(places, stored)
+        for column in columns.values():
+            column[~mask] = 0
+        return Drawn({**columns, "mask": mask})
+
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+        """Return the distinct rows, and `sequence_index` and `mask` [*S, L]."""
+        places, mask = self._places(slots)
+        distinct, inverse = np.unique(places[mask], return_inverse=True)
+        index = np.zeros(places.shape, np.int32)
+        index[mask] = inverse
+        stored = [name for name in names if name != "mask"]
+        return Drawn({"sequence_index": index, "mask": mask}, storage.gather(distinct, stored))
+
+    def _places(self, slots: Int64Array) -> tuple[Int64Array, AnyArray]:
+        places, mask = self.sequences.places(self.episodes, slots.reshape(-1))
+        shape = (*slots.shape, self.sequences.length)
+        return places.reshape(shape), mask.reshape(shape)

@@ -1,0 +1,249 @@
+"""Who is where: the keys and slots that new rows get, the rows that go, the items that come and go.
+
+Three ways, one interface. `FifoOccupancy`: rows are items, and the oldest goes. `StepOccupancy`:
+rows are steps, the oldest goes, and an item comes and goes with its window. `RankedOccupancy`, in a
+module of its own: rows are items, and another remover says which goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from replay_server.memory.arrays import (
+    Allocate,
+    BoolArray,
+    Columns,
+    Float64Array,
+    Int64Array,
+)
+from replay_server.memory.episodes import ITEM, Episodes, WindowShape
+from replay_server.memory.row_index import RowIndex
+
+__all__ = [
+    "Arrival",
+    "FifoOccupancy",
+    "NewRows",
+    "Occupancy",
+    "StepOccupancy",
+]
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """What is known of rows that come in.
+
+    Attributes:
+        count: N of them.
+        first_ordinal: rows that were inserted before.
+        priorities: [N] float64, raw.
+        columns: NAME -> [N, ...].
+        writer: who inserts them; None is the anonymous writer.
+        streams: [N] int64; None is stream 0 for all.
+    """
+
+    count: int
+    first_ordinal: int
+    priorities: Float64Array
+    columns: Columns
+    writer: str | None
+    streams: Int64Array | None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What an insert did to the slots.
+
+    Attributes:
+        keys: [N] int64 of the new rows.
+        slots: [N] int64 of them; of a row that another of the same insert pushed out, where it was.
+        touched: [M] int64, the slots at which an item came or went, some perhaps twice.
+    """
+
+    keys: Int64Array
+    slots: Int64Array
+    touched: Int64Array
+
+
+class Occupancy(Protocol):
+    """Keeps the index's keys.
+
+    Attributes:
+        next_key: above every key ever issued.
+        rows: how many there are.
+        items: how many there are.
+    """
+
+    next_key: int
+    rows: int
+
+    @property
+    def items(self) -> int:
+        """How many items exist."""
+
+    def admit(self, rows: NewRows) -> Arrival:
+        """Give new rows keys and slots, one after another, each after one has gone if need be."""
+
+    def remove(self, slots: Int64Array) -> Int64Array:
+        """Let the rows at distinct slots [N] go; return the slots of the items that went along."""
+
+    def remove_items(self, slots: Int64Array) -> None:
+        """Let the items at distinct slots [N] go for good, with their rows where rows are items."""
+
+    def are_items(self, slots: Int64Array) -> BoolArray:
+        """Return whether an item is at each of the slots [N], which have all held rows."""
+
+    def reprioritized(self, slots: Int64Array) -> None:
+        """Take note that the raw priorities of the rows at slots [N] have changed."""
+
+    def clear(self) -> None:
+        """Let every row go."""
+
+    def live_slots(self, after: int) -> Int64Array:
+        """Return the slots of the rows with a key above `after`, by key."""
+
+    def oldest_slots(self, after: int, limit: int) -> Int64Array:
+        """Return the first `limit` of `live_slots`, or all where there are fewer."""
+
+
+class FifoOccupancy:
+    """Rows are items; where there is no room the oldest goes.
+
+    Keys grow by one a row, and no row is older than the last `capacity` keys.
+    """
+
+    _STRIDE = 65536
+
+    def __init__(self, index: RowIndex, capacity: int, first_key: int) -> None:
+        """Start without rows."""
+        self.next_key = first_key
+        self.rows = 0
+        self._index = index
+        self._capacity = capacity
+        self._oldest_key = first_key
+
+    @property
+    def items(self) -> int:
+        """How many items exist: as many as rows."""
+        return self.rows
+
+    def admit(self, rows: NewRows) -> Arrival:
+        """Give new rows the next keys."""
+        keys = self._next_keys(rows.count)
+        gone = self._index.find(np.arange(self._oldest_key, self._floor(rows.count)))
+        self._index.remove(gone)
+        slots = self._index.put(keys, rows.first_ordinal, rows.priorities)
+        self._advance(rows.count)
+        self.rows += rows.count - len(gone)
+        return Arrival(keys, slots, np.concatenate((gone, slots)))
+
+    def remove(self, slots: Int64Array) -> Int64Array:
+        """Let rows go, each with its item."""
+        self._index.remove(slots)
+        self.rows -= len(slots)
+        return slots
+
+    def remove_items(self, slots: Int64Array) -> None:
+        """Let rows go."""
+        self.remove(slots)
+
+    def are_items(self, slots: Int64Array) -> BoolArray:
+        """Return whether the rows are there."""
+        return self._index.keys[slots] >= 0
+
+    def reprioritized(self, slots: Int64Array) -> None:
+        """Nothing depends on priorities here."""
+
+    def clear(self) -> None:
+        """Let every row go; keys go on."""
+        self._index.clear()
+        self.rows = 0
+        self._oldest_key = self.next_key
+
+    def live_slots(self, after: int) -> Int64Array:
+        """Return slots by key. Cost: O(capacity)."""
+        return self._index.find(np.arange(max(after + 1, self._oldest_key), self.next_key))
+
+    def oldest_slots(self, after: int, limit: int) -> Int64Array:
+        """Return slots by key. Cost: O(limit) where few rows were deleted."""
+        found: list[Int64Array] = [np.empty(0, np.int64)]
+        count, first = 0, max(after + 1, self._oldest_key)
+        while count < limit and first < self.next_key:
+            stop = min(first + max(limit, self._STRIDE), self.next_key)
+            slots = self._index.find(np.arange(first, stop))
+            found.append(slots)
+            count, first = count + len(slots), stop
+        return np.concatenate(found)[:limit]
+
+    def _next_keys(self, rows: int) -> Int64Array:
+        return np.arange(self.next_key, self.next_key + rows)
+
+    def _floor(self, rows: int) -> int:
+        """Return the oldest key that there may be once `rows` rows have come in."""
+        return max(self._oldest_key, self.next_key + rows - self._capacity)
+
+    def _advance(self, rows: int) -> None:
+        self._oldest_key = self._floor(rows)
+        self.next_key += rows
+
+
+class StepOccupancy(FifoOccupancy):
+    """Rows are steps: items come and go with their windows.
+
+    Attributes:
+        episodes: the links.
+    """
+
+    def __init__(
+        self,
+        index: RowIndex,
+        capacity: int,
+        first_key: int,
+        shape: WindowShape,
+        allocate: Allocate,
+    ) -> None:
+        """Start without steps."""
+        super().__init__(index, capacity, first_key)
+        self.episodes = Episodes(index, shape, allocate)
+
+    @property
+    def items(self) -> int:
+        """How many windows are complete."""
+        return self.episodes.items
+
+    def admit(self, rows: NewRows) -> Arrival:
+        """Link new steps to those before them in their streams."""
+        keys = self._next_keys(rows.count)
+        touched, gone = self.episodes.append(
+            self.next_key,
+            self._capacity,
+            rows.writer,
+            np.zeros(rows.count, np.int64) if rows.streams is None else rows.streams,
+            *(np.array(rows.columns[name]) for name in ("is_first", "is_last", "is_terminal")),
+        )
+        slots = self._index.put(keys, rows.first_ordinal, rows.priorities)
+        self._advance(rows.count)
+        self.rows += rows.count - gone
+        return Arrival(keys, slots, touched)
+
+    def remove(self, slots: Int64Array) -> Int64Array:
+        """Let steps go, and every item that needs one of them."""
+        self.rows -= len(slots)
+        return self.episodes.remove(slots)
+
+    def remove_items(self, slots: Int64Array) -> None:
+        """Let items go for good; their steps stay."""
+        self.episodes.flags[slots] &= np.uint8(255 - ITEM)
+        self.episodes.items -= len(slots)
+
+    def are_items(self, slots: Int64Array) -> BoolArray:
+        """Return whether the windows of steps are complete."""
+        are_items: BoolArray = (self.episodes.flags[slots] & ITEM) != 0
+        return are_items
+
+    def clear(self) -> None:
+        """Let every step go, and begin every stream anew."""
+        super().clear()
+        self.episodes.clear()

@@ -1,0 +1,109 @@
+"""One table's part of a draw: its request, checked, and its reply."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from replay_server.errors import TooLargeError
+from replay_server.memory.arrays import AnyArray
+from replay_server.memory.draws import Draw
+from replay_server.memory.errors import InvalidArgumentError, SignatureMismatchError
+from replay_server.memory.table import Table
+from replay_wire.arrays import Array
+from replay_wire.messages import Limits, PriorityUpdate, SampleReply, SampleRequest
+
+__all__ = ["Part", "decoded_update", "wired"]
+
+
+class Part:
+    """A request to draw from a table.
+
+    Attributes:
+        table: where from.
+        request: what.
+    """
+
+    def __init__(self, table: Table, request: SampleRequest) -> None:
+        """Take a request as it came; `names` checks it."""
+        self.table = table
+        self.request = request
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `Table.draw`.
+
+        Raises:
+            InvalidMessageError: the update's arrays are none.
+        """
+        request = self.request
+        update = request.update
+        return {
+            "batch_size": request.batch_size,
+            "batches": request.batches,
+            "beta": request.beta,
+            "normalize": request.normalize,
+            "update": None if update is None else decoded_update(update, "update."),
+        }
+
+    def names(self, limits: Limits) -> list[str]:
+        """Return the names of the columns to draw, after refusing more than an answer may hold.
+
+        Raises:
+            InvalidArgumentError: an indexed layout of a table of rows.
+            SignatureMismatchError: a column that is not drawn from this table.
+            TooLargeError: too many draws, or too many bytes.
+        """
+        request, table = self.request, self.table
+        if request.layout == "indexed" and not table.has_steps:
+            raise InvalidArgumentError("layout", "only tables of steps have an indexed layout")
+        draws = request.batch_size * request.batches
+        if draws > limits.max_draws_per_request:
+            raise TooLargeError("batch_size * batches", limits.max_draws_per_request, draws)
+        if table.signature is None:
+            return []
+        stored = table.signature.columns
+        drawn = table.layout.names(list(stored))
+        for name in request.columns or ():
+            if name not in drawn:
+                raise SignatureMismatchError(
+                    name, f"one of the columns {', '.join(drawn):.200}", "this name"
+                )
+        names = drawn if request.columns is None else list(dict.fromkeys(request.columns))
+        item_bytes = sum(
+            stored[column].nbytes * table.layout.rows_an_item(name)
+            for name in names
+            if (column := name.removeprefix("next_")) in stored
+        )
+        if draws * item_bytes > limits.max_reply_bytes:
+            raise TooLargeError("bytes of an answer", limits.max_reply_bytes, draws * item_bytes)
+        return names
+
+    def reply(self, draw: Draw, names: list[str]) -> SampleReply:
+        """Return the reply to a draw that was not settled yet, or just now."""
+        drawn = self.table.gather(draw.slots, names, indexed=self.request.layout == "indexed")
+        columns: dict[str, Any] = wired(drawn.columns)
+        if drawn.rows is not None:
+            columns["rows"] = wired(drawn.rows)
+        return SampleReply(
+            keys=Array.from_numpy(draw.keys),
+            probabilities=Array.from_numpy(draw.probabilities),
+            weights=Array.from_numpy(draw.weights),
+            priorities=Array.from_numpy(draw.priorities),
+            times_sampled=Array.from_numpy(draw.times_sampled),
+            ages=Array.from_numpy(draw.ages),
+            columns=columns,
+            size=draw.size,
+            updated=draw.updated,
+            stale=draw.stale,
+        )
+
+
+def decoded_update(update: PriorityUpdate, where: str) -> tuple[AnyArray, AnyArray]:
+    """Return an update's keys and priorities as arrays; `where` begins the field of an error."""
+    return update.keys.to_numpy(f"{where}keys"), update.priorities.to_numpy(f"{where}priorities")
+
+
+def wired(columns: dict[str, AnyArray]) -> dict[str, Array]:
+    """Return columns in their wire form."""
+    return {name: Array.from_numpy(array) for name, array in columns.items()}

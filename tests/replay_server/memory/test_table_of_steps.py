@@ -1,0 +1,302 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replay_server.memory.rate_limiters import MinSize
+from replay_server.memory.samplers import PrioritizedSampler, UniformSampler
+from replay_server.memory.table import Table
+from replay_server.memory.windows import Sequences, Transitions
+
+from tests.replay_server.memory.step_twin import StepTwin
+
+
+GAMMA = 0.9
+
+
+def columns_of(rows):
+    """Rows are (value, is_first, is_last, is_terminal); action and reward follow from the value."""
+    values = np.array([row[0] for row in rows], np.float32)
+    flags = np.array([row[1:] for row in rows], np.bool_).reshape(len(rows), 3)
+    return {
+        "observation": np.stack((values, -values), axis=1).astype(np.float32),
+        "action": values.astype(np.int64) + 7,
+        "reward": values * 2,
+        "is_first": flags[:, 0].copy(),
+        "is_last": flags[:, 1].copy(),
+        "is_terminal": flags[:, 2].copy(),
+    }
+
+
+def make_table(items, capacity=50, sampler=None):
+    return Table(
+        capacity=capacity,
+        sampler=sampler or UniformSampler(0.4, True, "batch"),
+        limiter=MinSize(1),
+        items=items,
+        seed=3,
+    )
+
+
+def item_keys(table):
+    """The keys of all items, by a look at the masses."""
+    slots = table._occupancy.live_slots(-1)
+    return set(table._index.keys[slots[table._priorities.tree.masses[slots] > 0]].tolist())
+
+
+def draw_columns(table, batch, indexed=False):
+    draw = table.draw(batch)
+    names = table.layout.names(list(table.signature.columns))
+    return draw, table.gather(draw.slots, names, indexed=indexed)
+
+
+def episode(first, length, *, terminal=True):
+    """Values count up from `first`; the last row holds the final observation."""
+    return [
+        (first + i, i == 0, i == length - 1, i == length - 1 and terminal) for i in range(length)
+    ]
+
+
+def test_one_step_transitions_of_an_episode():
+    table = make_table(Transitions(1, GAMMA, 1))
+
+    table.insert(columns_of(episode(1, 3)))
+    draw, drawn = draw_columns(table, 16)
+
+    columns = drawn.columns
+    assert table.size == 2
+    assert table.rows == 3
+    assert set(draw.keys.tolist()) == {0, 1}
+    at_first = draw.keys == 0
+    assert (columns["observation"][at_first] == [1, -1]).all()
+    assert (columns["next_observation"][at_first] == [2, -2]).all()
+    assert (columns["reward"][at_first] == 2).all()
+    assert (columns["action"][at_first] == 8).all()
+    assert columns["discount"][at_first] == pytest.approx(GAMMA)
+    assert (columns["discount"][~at_first] == 0).all()
+    assert columns["discount"].dtype == np.float32
+
+
+def test_truncation_keeps_the_discount():
+    table = make_table(Transitions(1, GAMMA, 1))
+
+    table.insert(columns_of(episode(1, 3, terminal=False)))
+    _, drawn = draw_columns(table, 16)
+
+    assert drawn.columns["discount"] == pytest.approx(np.full(16, GAMMA))
+
+
+def test_n_step_returns_are_shorter_at_the_end():
+    table = make_table(Transitions(3, GAMMA, 1))
+
+    table.insert(columns_of(episode(1, 5, terminal=False)))
+    draw, drawn = draw_columns(table, 64)
+
+    rewards = dict(zip(draw.keys.tolist(), drawn.columns["reward"].tolist(), strict=True))
+    discounts = dict(zip(draw.keys.tolist(), drawn.columns["discount"].tolist(), strict=True))
+    assert rewards == pytest.approx(
+        {
+            0: 2 + GAMMA * 4 + GAMMA**2 * 6,
+            1: 4 + GAMMA * 6 + GAMMA**2 * 8,
+            2: 6 + GAMMA * 8,
+            3: 8,
+        }
+    )
+    assert discounts == pytest.approx({0: GAMMA**3, 1: GAMMA**3, 2: GAMMA**2, 3: GAMMA})
+
+
+def test_an_item_waits_for_its_future():
+    table = make_table(Transitions(2, GAMMA, 1))
+
+    table.insert(columns_of(episode(1, 9)[:2]))
+    assert table.size == 0
+    table.insert(columns_of(episode(1, 9)[2:3]))
+
+    assert item_keys(table) == {0}
+
+
+def test_an_abandoned_episode_leaves_steps_without_items():
+    table = make_table(Transitions(2, GAMMA, 1))
+
+    table.insert(columns_of(episode(1, 9)[:4]))
+    table.insert(columns_of(episode(50, 3)))
+
+    assert item_keys(table) == {0, 1, 4, 5}
+
+
+def test_streams_do_not_mix():
+    table = make_table(Transitions(1, GAMMA, 1))
+    rows = columns_of([(1, True, False, False), (10, True, False, False)] + [(2, False, False, False)])
+
+    table.insert(rows, streams=np.array([0, 1, 0]))
+    table.insert(columns_of([(11, False, True, True)]), streams=np.array([1]))
+    draw, drawn = draw_columns(table, 32)
+
+    after = dict(
+        zip(draw.keys.tolist(), drawn.columns["next_observation"][:, 0].tolist(), strict=True)
+    )
+    assert after == {0: 2, 1: 11}
+
+
+def test_writers_have_streams_of_their_own():
+    table = make_table(Transitions(1, GAMMA, 1))
+
+    table.insert(columns_of([(1, True, False, False)]), writer=("a", 0))
+    table.insert(columns_of([(2, False, False, False)]), writer=("b", 0))
+
+    assert table.size == 0
+
+
+def test_overwriting_a_frame_of_its_stack_ends_an_item():
+    table = make_table(Transitions(1, GAMMA, 3), capacity=6)
+
+    table.insert(columns_of(episode(0, 20)[:6]))
+    assert item_keys(table) == {0, 1, 2, 3, 4}
+    table.insert(columns_of(episode(0, 20)[6:7]))
+
+    assert item_keys(table) == {3, 4, 5}  # 1 and 2 need frame 0, which has gone
+
+
+def test_a_fragment_lacks_its_history():
+    table = make_table(Transitions(1, GAMMA, 3))
+
+    table.insert(columns_of([(i, False, False, False) for i in range(5)]))
+
+    assert item_keys(table) == {2, 3}
+
+
+def test_sequences_are_masked_at_the_end():
+    table = make_table(Sequences(length=4, period=2, pad=True))
+
+    table.insert(columns_of(episode(1, 5)))
+    draw, drawn = draw_columns(table, 32)
+
+    assert item_keys(table) == {0, 2}
+    short = draw.keys == 2
+    assert (drawn.columns["mask"][short] == [True, True, True, False]).all()
+    assert (drawn.columns["observation"][short][:, :, 0] == [3, 4, 5, 0]).all()
+    assert drawn.columns["mask"][~short].all()
+
+
+def test_sequences_without_padding_are_whole():
+    table = make_table(Sequences(length=4, period=1, pad=False))
+
+    table.insert(columns_of(episode(1, 6)))
+
+    assert item_keys(table) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("items", [Transitions(2, GAMMA, 3), Sequences(4, 2, pad=True)])
+def test_the_indexed_layout_says_the_same_with_each_row_once(items):
+    table = make_table(items)
+    table.insert(columns_of(episode(1, 12)))
+    draw = table.draw(8, 3)
+    names = table.layout.names(list(table.signature.columns))
+
+    stacked = table.gather(draw.slots, names).columns
+    indexed = table.gather(draw.slots, names, indexed=True)
+
+    assert indexed.rows is not None
+    assert len(np.unique(indexed.rows["observation"][:, 0])) == len(indexed.rows["observation"])
+    if isinstance(items, Transitions):
+        rows = indexed.rows["observation"]
+        assert (rows[indexed.columns["observation_index"]] == stacked["observation"]).all()
+        following = rows[indexed.columns["next_observation_index"]]
+        assert (following == stacked["next_observation"]).all()
+        assert (indexed.columns["reward"] == stacked["reward"]).all()
+        assert set(indexed.rows) == {"observation"}
+    else:
+        mask = indexed.columns["mask"]
+        assert (mask == stacked["mask"]).all()
+        for name, rows in indexed.rows.items():
+            assert (rows[indexed.columns["sequence_index"]][mask] == stacked[name][mask]).all()
+
+
+SHAPES = st.sampled_from(
+    [
+        Transitions(1, GAMMA, 1),
+        Transitions(3, GAMMA, 1),
+        Transitions(1, GAMMA, 4),
+        Transitions(2, GAMMA, 3),
+        Sequences(3, 2, pad=True),
+        Sequences(3, 1, pad=False),
+        Sequences(1, 1, pad=True),
+    ]
+)
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2), st.sampled_from([0, 0, 0, 0, 1, 2]), st.booleans(), st.booleans()
+    ),
+    min_size=1,
+    max_size=8,
+)
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("insert"), st.sampled_from([None, "a", "b"]), ROWS),
+        st.tuples(st.just("delete"), st.lists(st.integers(0, 60), max_size=3), st.none()),
+        st.tuples(st.just("reset"), st.none(), st.none()),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=300)
+@given(items=SHAPES, capacity=st.integers(8, 14), actions=ACTIONS)
+def test_any_program_agrees_with_the_twin(items, capacity, actions):
+    table = make_table(items, capacity, PrioritizedSampler(1.0, 0.4, True, "batch"))
+    shape = items.shape
+    twin = StepTwin(capacity, shape.history, shape.future, shape.period, shape.shorter)
+    sequence = 0
+    for kind, argument, rows in actions:
+        if kind == "insert":
+            sequence += 1
+            _insert(table, twin, argument, sequence, rows)
+        elif kind == "delete":
+            keys = np.array(argument, np.int64)
+            deleted, _ = table.delete(keys)
+            assert deleted == sum(twin.delete(key) for key in dict.fromkeys(argument))
+        else:
+            table.reset()
+            twin.reset()
+        assert item_keys(table) == twin.items()
+        assert table.size == len(twin.items())
+        assert table.rows == len(twin.rows)
+    if table.size:
+        _compare_draws(table, twin, items)
+
+
+def _insert(table, twin, writer, sequence, rows):
+    values, streams = [], []
+    for stream, kind, last, terminal in rows:
+        first, is_last = kind == 1, last and kind == 2
+        value = float(twin.next_key)
+        twin.insert((writer, stream), value, first, is_last, is_last and terminal)
+        values.append((value, first, is_last, is_last and terminal))
+        streams.append(stream)
+    keys, _ = table.insert(
+        columns_of(values),
+        writer=None if writer is None else (writer, sequence),
+        streams=np.array(streams),
+    )
+    assert keys[-1] == twin.next_key - 1
+
+
+def _compare_draws(table, twin, items):
+    draw, drawn = draw_columns(table, 20)
+    assert draw.probabilities == pytest.approx(np.full(20, 1 / len(twin.items())))
+    for i, key in enumerate(draw.keys.tolist()):
+        window = twin.window(key)
+        got = {name: column[i] for name, column in drawn.columns.items()}
+        if isinstance(items, Sequences):
+            assert got["mask"].sum() == len(window)
+            assert got["observation"][: len(window), 0].tolist() == [s.value for s in window]
+            assert not got["observation"][len(window) :].any()
+            continue
+        steps = len(window) - 1
+        rewards = sum(GAMMA**j * 2 * window[j].value for j in range(steps))
+        assert got["reward"] == pytest.approx(rewards, rel=1e-6)
+        discount = 0 if window[-1].is_terminal else GAMMA**steps
+        assert got["discount"] == pytest.approx(discount)
+        stacks = np.atleast_2d(got["observation"])[:, 0], np.atleast_2d(got["next_observation"])[:, 0]
+        assert stacks[0].tolist() == twin.stack(key)
+        assert stacks[1].tolist() == twin.stack(window[-1].key)
