@@ -46,7 +46,7 @@ from replay_wire.messages import (
     TableStats,
     UpdateReply,
 )
-from replay_wire.specs import TableSpec
+from replay_wire.specs import MAX_KEY, TableSpec
 
 __all__ = ["Gone", "ReplayService"]
 
@@ -245,7 +245,8 @@ class ReplayService:
         names = [] if table.signature is None else table.signature.chosen(request.columns)
         row_bytes = _bytes_of(table, names)
         fitting = max(self.limits.max_reply_bytes // max(row_bytes, 1), 1)
-        slots, more = table.scan(request.after, min(request.limit, fitting), request.order)
+        after = min(request.after, MAX_KEY)  # what lies above it is no key
+        slots, more = table.scan(after, min(request.limit, fitting), request.order)
         keys, priorities = table.keys_at(slots)
         return ScanReply(
             keys=Array.from_numpy(keys),

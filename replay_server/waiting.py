@@ -81,7 +81,7 @@ class WaitingLine:
                 result = waiting.attempt()
             except RateLimitedError:
                 continue
-            except ReplayError as error:
+            except Exception as error:  # noqa: BLE001 - theirs, not of the one who calls
                 self._settle(waiting).set_exception(error)
             else:
                 self._settle(waiting).set_result(result)

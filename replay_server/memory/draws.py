@@ -12,6 +12,8 @@ from replay_server.memory.row_index import RowIndex
 
 __all__ = ["Draw", "record_draws"]
 
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -21,7 +23,7 @@ class Draw:
         slots: int64, where the rows lie, until as many rows have come in as there is slack.
         keys: int64.
         probabilities: float64, P(i) at the draw.
-        weights: float32 in (0, 1].
+        weights: float32 in [0, 1]; 0 where it is too small for a float32.
         priorities: float64, raw.
         times_sampled: int32, this draw included.
         ages: int64, rows inserted since that one.
@@ -155,7 +157,11 @@ def _record(
             all_times[slot] += 1
             keys[i] = all_keys[slot]
             probabilities[i] = mass / total
-            weights[i] = (smallest / mass) ** beta
+            ratio = smallest / mass
+            if ratio >= _SMALLEST_NORMAL:
+                weights[i] = ratio**beta
+            else:  # it has lost its digits
+                weights[i] = np.exp(beta * (np.log(smallest) - np.log(mass)))
             priorities[i] = all_priorities[slot]
             times_sampled[i] = all_times[slot]
             ages[i] = inserted_total - 1 - all_ordinals[slot]

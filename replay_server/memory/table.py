@@ -68,16 +68,19 @@ class Table:
         writer_limit: int = 65536,
         allocate: Allocate = aligned_zeros,
     ) -> None:
-        """Make an empty table; its first row gets `first_key`; no seed means fresh entropy."""
+        """Make an empty table; no seed means fresh entropy.
+
+        Its first row gets the next key from `first_key` on that lies in the first slot: where rows
+        lie decides what is drawn, and a seed should not mean less under a name used before.
+        """
+        self._slots = slots_for(capacity)
         self.capacity = capacity
         self.limiter = limiter
-        self.next_key = first_key
+        self.next_key = self._oldest_key = -(-first_key // self._slots) * self._slots
         self.size = 0
         self.inserted_total = self.sampled_total = self.deleted_total = 0
         self.updated_total = self.stale_total = 0
         self.sample_ages = SampleAges()
-        self._oldest_key = first_key
-        self._slots = slots_for(capacity)
         self._allocate = allocate
         self._generator = np.random.Generator(np.random.PCG64(seed))
         self._writers = WriterLedger(writer_limit)
@@ -139,8 +142,9 @@ class Table:
         else:
             stored = self._priorities.checked(priorities, rows, "priorities")
         if rows and self._storage is None:
-            self.signature = Signature.of(columns)
-            self._storage = RingStorage(self.signature, self._slots, self._allocate)
+            signature = Signature.of(columns)
+            self._storage = RingStorage(signature, self._slots, self._allocate)
+            self.signature = signature
         keys = range(self.next_key, self.next_key + rows)
         if self._storage is not None and rows:
             self._store(self._storage, columns, keys, stored)
