@@ -3,14 +3,13 @@
 The pool is shared by all threads of a client; a connection belongs to one of them at a time.
 """
 
-from __future__ import annotations
-
+import os
 import socket
 import ssl
 import threading
 import time
 from collections import defaultdict
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import httpx
 
@@ -29,7 +28,7 @@ class Origin(NamedTuple):
     port: int
 
     @classmethod
-    def of(cls, url: httpx.URL) -> Origin:
+    def of(cls, url: httpx.URL) -> Self:
         """Return the origin of a URL.
 
         Raises:
@@ -70,6 +69,7 @@ class ConnectionPool:
         self._max_body_bytes = max_body_bytes
         self._lock = threading.Lock()
         self._places = threading.Semaphore(max_connections)
+        self._process_id = os.getpid()
         self._idle: defaultdict[Origin, list[tuple[Connection, float]]] = defaultdict(list)
         self._is_closed = False
 
@@ -84,6 +84,8 @@ class ConnectionPool:
         """
         if self._is_closed:
             raise RuntimeError("the transport has been closed")
+        if self._process_id != os.getpid():
+            self._forget_parents_connections()
         if not self._places.acquire(timeout=timeouts.pool):
             raise httpx.PoolTimeout(f"no connection was free for {timeouts.pool} s")
         try:
@@ -132,6 +134,15 @@ class ConnectionPool:
                 return connection
             connection.close()
 
+    def _forget_parents_connections(self) -> None:
+        """After a fork: two processes must not speak on one connection."""
+        self._process_id = os.getpid()
+        self._lock = threading.Lock()  # another thread of the parent may have held it
+        for kept in self._idle.values():
+            for connection, _ in kept:
+                connection.close()
+        self._idle.clear()
+
     def _connect(self, origin: Origin, timeout_s: float | None) -> Connection:
         where = self._uds or f"{origin.host}:{origin.port}"
         try:
@@ -144,6 +155,8 @@ class ConnectionPool:
 
     def _open_socket(self, origin: Origin, timeout_s: float | None) -> socket.socket:
         if self._uds is not None:
+            if not hasattr(socket, "AF_UNIX"):
+                raise OSError("this platform's Python has no Unix domain sockets")
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         else:
             sock = socket.create_connection((origin.host, origin.port), timeout_s)

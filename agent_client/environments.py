@@ -7,22 +7,9 @@ import numpy as np
 from gymnasium import spaces, wrappers
 from numpy.typing import NDArray
 
-Environment = gymnasium.Env[NDArray[np.float32], int]
+from agent_client.run_errors import UnsuitableEnvironmentError
 
-
-class UnsuitableEnvironmentError(ValueError):
-    """An environment that does not exist, cannot be made here, or does not suit a DQN.
-
-    Attributes:
-        environment_id: the name that was asked for.
-        reason: what is wrong with it.
-    """
-
-    def __init__(self, environment_id: str, reason: str) -> None:
-        """Keep the facts and write the sentence."""
-        self.environment_id = environment_id
-        self.reason = reason
-        super().__init__(f"environment {environment_id!r} cannot be used: {reason}")
+Environment = gymnasium.Env[NDArray[np.float32], Any]
 
 
 def make_environment(environment_id: str, seed: int) -> Environment:
@@ -73,11 +60,6 @@ def action_count(environment: Environment) -> int:
     if not isinstance(space, spaces.Discrete):
         raise TypeError(f"make_environment gives discrete actions, not {space}")
     return int(space.n)
-
-
-def longest_episode(environment_id: str) -> int | None:
-    """Return the steps after which the environment truncates an episode; None if it does not."""
-    return gymnasium.spec(environment_id).max_episode_steps
 
 
 def _is_vector(space: spaces.Space[Any]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent_client.dqn import GreedyPolicy
+from agent_client.dqn.networks import GreedyPolicy
 from agent_client.environments import Environment
 from agent_client.seeding import EpisodePurpose, episode_seed
 

@@ -7,7 +7,7 @@ may overrule, in this order.
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent_client.dqn import DQNConfig
+from agent_client.dqn.config import DQNConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Preset:
     name: str
     environment_ids: tuple[str, ...] = ()
     steps: int = 100_000
-    evaluation_period: int = 5_000
+    evaluation_period: int = 5_120
     selection_episodes: int = 10
     confirmation_episodes: int = 100
     stop_return: float | None = None
@@ -59,26 +59,26 @@ class Preset:
 
 GENERIC: Final = Preset(name="generic")
 
-# Rounds of many learner steps between stretches of acting, and target copies that are few
-# steps apart, are what makes CartPole fast and reliable: measured over ten seeds.
+# The period of the target network decides. Every 10 or 15 learner steps solves most seeds
+# sooner, but now and then the values grow without bound; every 128 is safe and takes several
+# times as long. A discount of 0.98 is safe too, but too short-sighted to keep the cart centered.
 CARTPOLE: Final = Preset(
     name="cartpole",
     environment_ids=("CartPole-v1",),
     steps=60_000,
-    evaluation_period=1_024,
-    stop_return=500.0,
+    evaluation_period=512,
+    selection_episodes=5,
+    stop_return=495.0,
     solved_return=475.0,
     best_return=500.0,
     dqn=DQNConfig(
-        hidden_units=(256, 256),
-        learning_rate=2.3e-3,
-        learning_rate_final=2.3e-3,
-        batch_size=64,
-        target_update_period=10,
-        update_period=256,
-        updates_per_round=128,
+        learning_rate=1e-3,
+        learning_rate_final=3e-4,
+        learning_rate_decay_steps=30_000,
+        target_update_period=30,
         epsilon_final=0.04,
         epsilon_decay_steps=8_000,
+        importance_anneal_steps=10_000,
     ),
     published=PublishedScore(
         source="a published DQN experience-replay tutorial", mean_return=50.02, best_return=200.0

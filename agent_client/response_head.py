@@ -1,14 +1,13 @@
 """The head of an HTTP/1.1 response: status line, headers, and what they say of the body.
 
-Parsed by hand because a head is parsed for every batch; strict, because a lenient reader and its
+Parsed by hand because every batch comes with one; strict, because a lenient reader and its
 proxy may disagree about where a body ends (RFC 9112, sections 4 to 6). `agent_client.connection`
 reads the bytes.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import httpx
@@ -36,7 +35,7 @@ class ResponseHead:
 
     status: int
     reason: bytes
-    headers: list[tuple[bytes, bytes]]
+    headers: tuple[tuple[bytes, bytes], ...]
     keep_alive: bool
     is_chunked: bool
     content_length: int | None
@@ -46,6 +45,7 @@ class ResponseHead:
         return not (method == "HEAD" or self.status < 200 or self.status in (204, 304))
 
 
+@lru_cache(maxsize=64)  # answers to the same request within a second have the same head
 def parse_response_head(head: bytes) -> ResponseHead:
     """Return the parsed head.
 
@@ -86,7 +86,7 @@ def parse_response_head(head: bytes) -> ResponseHead:
     return ResponseHead(
         status=int(status),
         reason=reason or b"",
-        headers=headers,
+        headers=tuple(headers),
         keep_alive=b"close" not in options if minor_version == b"1" else b"keep-alive" in options,
         is_chunked=encoding is not None,
         content_length=None if length is None else _parse_length(length),

@@ -27,7 +27,7 @@ def seed_everything(seed: int) -> np.random.Generator:
         seed: the run's seed, in [0, 2^32).
     """
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - environments may use the global generator
+    np.random.seed(seed)
     torch.manual_seed(seed)
     return np.random.default_rng(np.random.SeedSequence(seed))
 

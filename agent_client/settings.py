@@ -13,30 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent_client.dqn import DQNConfig
+from agent_client.dqn.config import DQNConfig
 from agent_client.presets import PRESETS, Preset, preset_for
+from agent_client.run_errors import SettingsError
 from agent_client.trackers import TRACKERS
 
 ALGORITHMS: Final = ("dqn",)
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message is one sentence that says which and why."""
+SEED_LIMIT: Final = 2**32
 
 
 def _setting(
-    default: Any,  # noqa: ANN401 - a dataclass field
+    default: Any,
     help_text: str,
     *,
     choices: Sequence[str] = (),
     metavar: str | None = None,
-    range_: tuple[float, float | None] | None = None,
-) -> Any:  # noqa: ANN401
+) -> Any:
     metadata = {
         "help": help_text,
         "choices": tuple(choices),
         "metavar": metavar,
-        "range": range_,
     }
     return field(default=default, metadata=metadata)
 
@@ -49,9 +45,7 @@ class TrainSettings:
     (``AGENT_CLIENT_KEEP_TABLE``) and a key of the configuration file.
     """
 
-    env: str = _setting(
-        dataclasses.MISSING, "Gymnasium environment with discrete actions.  [required]"
-    )
+    env: str = _setting(dataclasses.MISSING, "Gymnasium environment with discrete actions.")
     server: str | None = _setting(
         None, "Replay server to use.  [default: starts one and stops it]", metavar="URL"
     )
@@ -63,23 +57,26 @@ class TrainSettings:
     preset: str | None = _setting(
         None, "Set of defaults.  [default: by environment]", choices=tuple(PRESETS)
     )
-    steps: int | None = _setting(
-        None, "Environment steps at most.  [default: preset]", metavar="N", range_=(1, None)
-    )
+    steps: int | None = _setting(None, "Environment steps at most.  [default: preset]", metavar="N")
     stop_return: float | None = _setting(
-        None, "Mean return to stop at, if confirmed.  [default: preset]", metavar="R"
+        None, "Mean return to stop at; inf: never.  [default: preset]", metavar="R"
     )
     evaluation_period: int | None = _setting(
-        None, "Steps between evaluations.  [default: preset]", metavar="N", range_=(1, None)
+        None, "Steps between evaluations.  [default: preset]", metavar="N"
     )
-    evaluation_episodes: int = _setting(
-        100, "Greedy episodes at the end.", metavar="N", range_=(1, None)
-    )
-    seed: int = _setting(0, "Seed of everything random.", metavar="N", range_=(0, 2**32 - 1))
-    out: Path | None = _setting(
-        None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR"
-    )
+    evaluation_episodes: int = _setting(100, "Greedy episodes at the end.", metavar="N")
+    seed: int = _setting(0, "Seed of everything random.", metavar="N")
+    out: Path | None = _setting(None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR")
     tracker: str = _setting("tensorboard", "Who else gets the metrics.", choices=tuple(TRACKERS))
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range; the names are checked where they are used."""
+        for name in ("steps", "evaluation_period", "evaluation_episodes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.seed < SEED_LIMIT:
+            raise SettingsError(f"seed must be at least 0 and below 2**32, not {self.seed}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +84,19 @@ class RunConfig:
     """A training run with nothing left open.
 
     Attributes:
-        settings: as asked for, with ``preset``, ``steps``, ``evaluation_period`` and
-            ``stop_return`` filled in (the last stays None where the preset has none).
+        settings: as asked for.
         preset: where the rest comes from.
+        steps: environment steps at most.
+        evaluation_period: environment steps between greedy evaluations.
+        stop_return: mean return that ends the training once confirmed; None for never.
         dqn: hyper-parameters after all overrides.
     """
 
     settings: TrainSettings
     preset: Preset
+    steps: int
+    evaluation_period: int
+    stop_return: float | None
     dqn: DQNConfig
 
     def to_toml(self) -> dict[str, Any]:
@@ -102,23 +104,17 @@ class RunConfig:
 
         The run folder is left out, since the repetition needs one of its own.
         """
-        settings = dataclasses.asdict(self.settings)
-        del settings["out"]
-        document = {name: value for name, value in settings.items() if value is not None}
+        settings = dataclasses.asdict(self.settings) | {
+            "preset": self.preset.name,
+            "steps": self.steps,
+            "evaluation_period": self.evaluation_period,
+            "stop_return": self.stop_return,
+            "out": None,
+        }
         hyperparameters = dataclasses.asdict(self.dqn)
         hyperparameters["hidden_units"] = list(self.dqn.hidden_units)
+        document = {name: value for name, value in settings.items() if value is not None}
         return {**document, "dqn": hyperparameters}
-
-    @property
-    def required_steps(self) -> int:
-        """Environment steps at most."""
-        return self.settings.steps if self.settings.steps is not None else self.preset.steps
-
-    @property
-    def evaluation_period(self) -> int:
-        """Environment steps between greedy evaluations."""
-        period = self.settings.evaluation_period
-        return period if period is not None else self.preset.evaluation_period
 
 
 def resolve(settings: TrainSettings, hyperparameters: Mapping[str, Any]) -> RunConfig:
@@ -137,14 +133,31 @@ def resolve(settings: TrainSettings, hyperparameters: Mapping[str, Any]) -> RunC
         dqn = dataclasses.replace(preset.dqn, **hyperparameters)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    filled = dataclasses.replace(
-        settings,
-        preset=preset.name,
+    return RunConfig(
+        settings=settings,
+        preset=preset,
         steps=preset.steps if settings.steps is None else settings.steps,
         evaluation_period=settings.evaluation_period or preset.evaluation_period,
         stop_return=preset.stop_return if settings.stop_return is None else settings.stop_return,
+        dqn=dqn,
     )
-    return RunConfig(filled, preset, dqn)
+
+
+def run_config_from(document: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration that a run's ``config.toml`` holds.
+
+    Raises:
+        SettingsError: it holds keys that are no settings, or values of the wrong type.
+    """
+    values = dict(document)
+    hyperparameters = check_hyperparameters(values.pop("dqn", {}))
+    known = {setting.name for setting in dataclasses.fields(TrainSettings)}
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"there is no setting {name!r}")
+    if "env" not in values:
+        raise SettingsError("the setting 'env' is missing")
+    return resolve(TrainSettings(**values), hyperparameters)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
@@ -171,7 +184,7 @@ def check_hyperparameters(table: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _check(name, value) for name, value in table.items()}
 
 
-def _type_of(name: str) -> Any:  # noqa: ANN401 - a type form
+def _type_of(name: str) -> Any:
     types = typing.get_type_hints(DQNConfig)
     names = [known.name for known in dataclasses.fields(DQNConfig)]
     if name in names:
@@ -181,7 +194,7 @@ def _type_of(name: str) -> Any:  # noqa: ANN401 - a type form
     raise SettingsError(f"there is no hyper-parameter {name!r}; {hint}")
 
 
-def _parse(name: str, text: str) -> Any:  # noqa: ANN401 - typed by name
+def _parse(name: str, text: str) -> Any:
     kind = _type_of(name)
     try:
         if kind is bool:
@@ -193,15 +206,15 @@ def _parse(name: str, text: str) -> Any:  # noqa: ANN401 - typed by name
         raise _wrong_type(name, text) from error
 
 
-def _check(name: str, value: object) -> Any:  # noqa: ANN401 - typed by name
+def _check(name: str, value: object) -> Any:
     kind = _type_of(name)
-    if kind is float and type(value) in (int, float):
-        return float(typing.cast(float, value))
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
     if kind in (bool, int) and type(value) is kind:
         return value
-    if isinstance(value, list) and typing.get_origin(kind) is tuple:
-        if all(type(part) is int for part in value):
-            return tuple(value)
+    is_list = isinstance(value, list) and all(type(part) is int for part in value)
+    if isinstance(value, list) and is_list and typing.get_origin(kind) is tuple:
+        return tuple(value)
     raise _wrong_type(name, value)
 
 
@@ -212,3 +225,13 @@ def _wrong_type(name: str, value: object) -> SettingsError:
         float: "a number",
     }.get(_type_of(name), "whole numbers, such as 128,128")
     return SettingsError(f"hyper-parameter {name!r} must be {expected}, not {value!r}")
+
+
+def describe_hyperparameters() -> str:
+    """Return a text with one line per hyper-parameter: name, generic default, meaning."""
+    settings = dataclasses.fields(DQNConfig)
+    width = max(len(setting.name) for setting in settings)
+    return "\n".join(
+        f"{setting.name:{width}}  {setting.default!s:>10}  {setting.metadata['help']}"
+        for setting in settings
+    )

@@ -8,23 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
-
-class TrackerUnavailableError(RuntimeError):
-    """The library of a tracker is not installed.
-
-    Attributes:
-        tracker: name of the tracker.
-        package: what to install.
-    """
-
-    def __init__(self, tracker: str, package: str) -> None:
-        """Keep the facts and write the sentence."""
-        self.tracker = tracker
-        self.package = package
-        super().__init__(
-            f"tracker {tracker!r} needs the package {package!r}: install it, "
-            "or choose --tracker none"
-        )
+from agent_client.run_errors import TrackerUnavailableError
 
 
 class Tracker(Protocol):
@@ -60,16 +44,16 @@ class TensorBoardTracker:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
             raise TrackerUnavailableError("tensorboard", "tensorboard") from error
-        self._writer = SummaryWriter(str(directory))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(directory))
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Write one scalar per name."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Flush and close the event file."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
 
 TRACKERS: Final[Mapping[str, Callable[[Path], Tracker]]] = {

@@ -7,69 +7,23 @@ the best weights so far are kept.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from agent_client.dqn import (
-    Actor,
-    DQNConfig,
-    GreedyPolicy,
-    Learner,
-    LearnerStep,
-    LinearSchedule,
-    QNetwork,
-    TransitionBatch,
-)
-from agent_client.dqn.networks import copy_weights
+from agent_client.dqn.agent import Agent
+from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.learner import LearnerStep, TransitionBatch
+from agent_client.dqn.networks import GreedyPolicy, copy_weights
+from agent_client.dqn.schedules import LinearSchedule
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.replay_access import BatchSource, TransitionWriter
 from agent_client.seeding import EpisodePurpose, episode_seed
-
-
-class TransitionWriter(Protocol):
-    """What the loop wants of ``agent_client.writer.RowWriter``."""
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Take one transition to be sent; returns at once."""
-
-    def flush(self) -> None:
-        """Return when the server has acknowledged every transition appended so far."""
-
-
-class DrawnBatch(Protocol):
-    """What the loop wants of a batch: ``agent_client.prefetcher.TensorBatch``."""
-
-    @property
-    def keys(self) -> Tensor:
-        """[B] int64 item keys."""
-
-    @property
-    def weights(self) -> Tensor:
-        """[B] float32 importance weights."""
-
-    @property
-    def columns(self) -> Mapping[str, Tensor]:
-        """The columns of ``dqn.transition_columns``, each [B, ...]."""
-
-    @property
-    def size(self) -> int:
-        """Items in the table when the batch was drawn."""
-
-
-class BatchSource(Protocol):
-    """What the loop wants of ``agent_client.prefetcher.Prefetcher``."""
-
-    def next_tensors(self) -> DrawnBatch:
-        """Return a batch; waits until there is one."""
-
-    def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
-        """Send new priorities along with a coming draw; returns at once."""
 
 
 class LoopObserver(Protocol):
@@ -142,45 +96,6 @@ class _Episode:
     observation: NDArray[np.float32]
     total: float = 0.0
     length: int = 0
-
-
-@dataclass(slots=True)
-class Agent:
-    """The parts of a DQN agent that change while it trains.
-
-    Attributes:
-        network: the online network.
-        best_network: the weights that did best in evaluations.
-        actor: acts with the online network.
-        learner: trains it.
-    """
-
-    network: QNetwork
-    best_network: QNetwork
-    actor: Actor
-    learner: Learner
-
-    @classmethod
-    def build(
-        cls,
-        observation_size: int,
-        action_count: int,
-        config: DQNConfig,
-        generator: np.random.Generator,
-    ) -> "Agent":
-        """Return a fresh agent; weights come from torch's global generator."""
-        network = QNetwork(observation_size, action_count, config.hidden_units)
-        best_network = QNetwork(observation_size, action_count, config.hidden_units)
-        copy_weights(network, best_network)
-        epsilon = LinearSchedule(
-            config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
-        )
-        return cls(
-            network=network,
-            best_network=best_network,
-            actor=Actor(GreedyPolicy(network), action_count, epsilon, generator),
-            learner=Learner(network, config),
-        )
 
 
 @dataclass

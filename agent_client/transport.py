@@ -1,12 +1,10 @@
-"""An httpx transport for large binary bodies: they are neither joined when sent nor copied when read.
+"""An httpx transport for large binary bodies: neither joined when sent nor copied when read.
 
 httpx's own transport reads a response in pieces of 64 KiB and joins them; on a batch of several
 megabytes that costs more than the network. Here a request's body is a list of buffers sent from
 where they lie, and a response's body is received into one buffer, aligned so that arrays can be
 views of it: `response.extensions["replay_body"]`. `response.read()` works as ever, with a copy.
 """
-
-from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Sequence
@@ -97,9 +95,6 @@ class ReplayTransport(httpx.BaseTransport):
                     raise
                 connection = self._pool.replace(connection, origin, timeouts)
                 raw = connection.exchange(request.method, _parts(request), timeouts)
-        except httpx.TransportError as error:
-            error.request = request
-            raise
         finally:
             self._pool.give_back(origin, connection)
         return _response(raw)

@@ -61,7 +61,10 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"--config {path} can't be read: {error}") from error
-    context.meta[_CONFIG_KEY] = values.pop("tables", {})
+    tables = values.pop("tables", {})
+    if not (isinstance(tables, dict) and all(isinstance(spec, dict) for spec in tables.values())):
+        raise click.UsageError(f"--config {path}: expected tables to be declared as [tables.NAME]")
+    context.meta[_CONFIG_KEY] = tables
     known = {field.name for field in fields(ServerSettings)}
     unknown = sorted(set(values) - known)
     if unknown:

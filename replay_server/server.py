@@ -32,9 +32,7 @@ def serve(settings: ServerSettings) -> None:
         OSError: the address can't be listened on.
         WireFormatError, ReplayError: a table that the settings declare can't be made.
     """
-    # For the time before uvicorn minds the signals, and after: it raises what stopped it once more.
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, _stopped)
+    stop = _StopSignal()
     listener = listen(settings.host, settings.port, settings.uds)
     try:
         with _Notice("compiling the kernels; this happens once and takes some seconds"):
@@ -54,27 +52,46 @@ def serve(settings: ServerSettings) -> None:
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
-        _Server(config, app.state.service, url).run(sockets=[listener])
+        _Server(config, app.state.service, url, stop).run(sockets=[listener])
     finally:
         listener.close()
         if settings.uds is not None:
             settings.uds.unlink(missing_ok=True)
 
 
-def _stopped(_signal: int, _frame: object) -> None:
-    """Exit 0: to be stopped is no failure."""
-    raise SystemExit(0)
+class _StopSignal:
+    """Ends the process with 0 while uvicorn does not mind the signals: to be stopped is no failure.
+
+    That is before it serves, and after: it raises what stopped it once more. Code that is called
+    back from C, as by the compiler, swallows exceptions: hence `came`.
+
+    Attributes:
+        came: whether the process has been told to stop.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, _signal: int, _frame: object) -> None:
+        self.came = True
+        raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):
     """Says when it is ready, and lets nobody wait who can't be served any more."""
 
-    def __init__(self, config: uvicorn.Config, service: Any, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: Any, url: str, stop: _StopSignal) -> None:
         super().__init__(config)
         self._service = service
         self._url = url
+        self._stop = stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._stop.came:
+            self.should_exit = True
+            return
         await super().startup(sockets)
         if self.started:
             sys.stdout.write(f"replay-server ready on {self._url}\n")

@@ -21,6 +21,7 @@ __all__ = ["DTYPES", "MAX_DIMENSIONS", "Array"]
 _NAMES: Final = "|b1 |i1 |u1 <i2 <u2 <i4 <u4 <i8 <u8 <f2 <f4 <f8"
 DTYPES: Final[dict[str, np.dtype[Any]]] = {name: np.dtype(name) for name in _NAMES.split(" ")}
 MAX_DIMENSIONS: Final = 32
+_MOST_BYTES: Final = 2**63 - 1
 _EMPTY: Final = memoryview(b"")
 
 
@@ -36,7 +37,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """
 
     dtype: str
-    shape: tuple[Annotated[int, msgspec.Meta(ge=0)], ...]
+    shape: tuple[Annotated[int, msgspec.Meta(ge=0, le=_MOST_BYTES)], ...]
     data: memoryview
     pad: memoryview | None = None
 
@@ -61,8 +62,9 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
             field: where the Array stood in its message, for the error.
 
         Raises:
-            InvalidMessageError: the dtype is unknown, there are too many axes, the bytes are not
-                as many as dtype and shape say, or a bool is neither 0 nor 1.
+            InvalidMessageError: the dtype is unknown, there are too many axes or they are too
+                long, the bytes are not as many as dtype and shape say, or a bool is neither 0
+                nor 1.
         """
         dtype = DTYPES.get(self.dtype)
         if dtype is None:
@@ -75,6 +77,9 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
                 _join(field, "shape"),
                 f"expected at most {MAX_DIMENSIONS} axes, got {len(self.shape)}",
             )
+        # As NumPy reckons it: an axis of length 0 does not make the others any smaller.
+        if prod(length or 1 for length in self.shape) * dtype.itemsize > _MOST_BYTES:
+            raise InvalidMessageError(_join(field, "shape"), "expected less than 2**63 bytes")
         expected = prod(self.shape) * dtype.itemsize
         if expected != self.data.nbytes:
             raise InvalidMessageError(

@@ -123,7 +123,8 @@ class _Body:
 def _array_prefix(dtype: str, shape: tuple[int, ...]) -> bytes:
     """Return an ARRAY's map up to where the bin of `pad` begins."""
     prefix = msgpack.packb({"dtype": dtype, "shape": shape, "pad": None, "data": None})
-    return bytes(prefix[: prefix.index(msgpack.packb("pad")) + 4])
+    # The last one: the digits of a length may look like "pad" too.
+    return bytes(prefix[: prefix.rindex(msgpack.packb("pad")) + 4])
 
 
 @lru_cache(maxsize=4096)

@@ -73,8 +73,8 @@ def located(
     if named is not None:
         path = f"{path}.{named['name']}" if path else named["name"]
     elif "got" not in reason:
-        reason = f"{reason}, got {_value_at(document, path)!r:.80}"
-    return InvalidMessageError(path[:200], reason.replace("Object", "the map")[:300])
+        reason = f"{reason}, got {_brief(_value_at(document, path))}"
+    return InvalidMessageError(path, reason.replace("Object", "the map"))
 
 
 def _value_at(document: Any, path: str) -> Any:
@@ -87,6 +87,13 @@ def _value_at(document: Any, path: str) -> Any:
         else:
             return None
     return document
+
+
+def _brief(value: Any) -> str:
+    """Return a value as far as it can be told in a line, whatever came."""
+    if isinstance(value, str):
+        return repr(value[:80])
+    return f"{value!r:.80}" if isinstance(value, (int, float)) else type(value).__name__
 
 
 def _first_bad_column(document: dict[str, Any], message_type: type[Any]) -> str:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "ErrorCode",
@@ -82,6 +82,10 @@ _STATUS = {
 }
 
 
+_MOST_FIELD: Final = 200
+_MOST_REASON: Final = 300
+
+
 class WireFormatError(ValueError):
     """Bytes that are not what the protocol says."""
 
@@ -99,9 +103,9 @@ class InvalidMessageError(WireFormatError):
     """
 
     def __init__(self, field: str, reason: str) -> None:
-        """Keep the facts and make a sentence of them."""
-        self.field = field
-        self.reason = reason
+        """Keep the facts, cut to a length for people, and make a sentence of them."""
+        self.field = field = field[:_MOST_FIELD]
+        self.reason = reason = reason[:_MOST_REASON]
         super().__init__(f"{field}: {reason}" if field else reason)
 
 

@@ -6,6 +6,7 @@ An array's `data` is a nested list; NaN and infinities are refused in requests a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import numpy as np
 
 from replay_wire.arrays import DTYPES, Array
 from replay_wire.codec import Buffer, fields
-from replay_wire.complaints import as_map, convert, located
+from replay_wire.complaints import as_map, convert
 from replay_wire.errors import InvalidMessageError, MalformedBodyError
 from replay_wire.messages import Problem
 
@@ -35,12 +36,12 @@ def decode_json(body: Buffer, message_type: type[Message]) -> Message:
         InvalidMessageError: a map, but not of that type; says which field.
     """
     try:
-        document = msgspec.json.decode(body)
-    except msgspec.ValidationError as error:
-        raise located(error, {}, message_type) from error
+        document = as_map(msgspec.json.decode(body))
+        return convert(_with_bytes(document, ""), message_type)
+    except msgspec.ValidationError as error:  # nothing else can be wrong before there are types
+        raise InvalidMessageError("", "a number is out of range") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedBodyError(f"not a JSON document: {error}") from error
-    return convert(_with_bytes(as_map(document), ""), message_type)
 
 
 def _plain(value: object) -> object:
@@ -61,8 +62,8 @@ def _plain(value: object) -> object:
 
 def _with_bytes(document: dict[str, Any], field: str) -> dict[str, Any]:
     """Return a JSON map with every array's nested list as bytes, as MessagePack would bear it."""
-    if isinstance(document.get("dtype"), str) and isinstance(document.get("data"), list):
-        return {**document, "data": _pack_elements(document, field)}
+    if isinstance(document.get("dtype"), str) and "data" in document:
+        return {**document, "data": _pack_elements(document, f"{field}.data" if field else "data")}
     return {
         name: _with_bytes(value, f"{field}.{name}" if field else name)
         if isinstance(value, dict)
@@ -71,36 +72,42 @@ def _with_bytes(document: dict[str, Any], field: str) -> dict[str, Any]:
     }
 
 
-_ACCEPTED_KINDS: Final = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}
+_ACCEPTED_TYPES: Final[dict[str, set[type]]] = {
+    "b": {bool},
+    "i": {int},
+    "u": {int},
+    "f": {int, float},
+}
 
 
-def _pack_elements(document: dict[str, Any], field: str) -> memoryview:
+def _pack_elements(document: dict[str, Any], where: str) -> memoryview:
     """Return the bytes of a JSON array's nested list.
 
     Raises:
-        InvalidMessageError: the elements are ragged, of another kind than the dtype or out of its
-            range, or not nested as the shape says.
+        InvalidMessageError: the elements are not nested as the shape says, of another kind than
+            the dtype or out of its range.
     """
-    where = f"{field}.data"
-    dtype = DTYPES.get(document["dtype"])
-    if dtype is None:
-        return memoryview(b"")  # Array.to_numpy refuses the dtype by name
+    dtype, shape = DTYPES.get(document["dtype"]), document.get("shape")
+    if dtype is None or not isinstance(shape, list):
+        return memoryview(b"")  # the dtype, or the shape, is refused by name
+    elements = [document["data"]]
+    for axis, length in enumerate(shape):
+        if not elements:
+            break
+        if not all(isinstance(part, list) and len(part) == length for part in elements):
+            raise InvalidMessageError(
+                where, f"expected lists nested as the shape says, which those of axis {axis} aren't"
+            )
+        elements = list(chain.from_iterable(elements))
+    others = set(map(type, elements)) - _ACCEPTED_TYPES[dtype.kind]
+    if others:
+        got = ", ".join(sorted(other.__name__ for other in others))
+        raise InvalidMessageError(where, f"expected elements of {dtype.str}, got {got}")
     try:
-        elements = np.asarray(document["data"])
-    except (ValueError, OverflowError) as error:
-        raise InvalidMessageError(where, f"expected a nested list of numbers: {error}") from error
-    shape = tuple(document["shape"]) if isinstance(document.get("shape"), list) else ()
-    if elements.size == 0 and 0 in shape:
-        return memoryview(b"")
-    if elements.shape != shape:
-        raise InvalidMessageError(
-            where, f"expected elements nested as {list(shape)}, got {list(elements.shape)}"
-        )
-    if elements.dtype.kind not in _ACCEPTED_KINDS[dtype.kind]:
-        raise InvalidMessageError(where, f"expected elements of {dtype.str}, got others")
-    with np.errstate(over="ignore"):
-        packed = elements.astype(dtype)
-    exact = packed == elements if dtype.kind in "iu" else np.isfinite(packed)
-    if not exact.all():
+        with np.errstate(over="ignore"):
+            packed = np.array(elements, np.float64 if dtype.kind == "f" else dtype).astype(dtype)
+    except OverflowError:
+        packed = None
+    if packed is None or not np.isfinite(packed).all():
         raise InvalidMessageError(where, f"expected elements in the range of {dtype.str}")
-    return packed.reshape(-1).view(np.uint8).data
+    return packed.view(np.uint8).data

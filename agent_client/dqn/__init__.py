@@ -8,24 +8,6 @@ cites its paper:
 - Schaul et al., Prioritized Experience Replay, ICLR 2016.
 - Lillicrap et al., Continuous control with deep reinforcement learning, ICLR 2016
   (the Polyak average of the target network).
+
+This file imports nothing, so that ``config`` can be read without loading PyTorch.
 """
-
-from agent_client.dqn.actor import Actor
-from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.learner import Learner, LearnerStep, TransitionBatch
-from agent_client.dqn.networks import GreedyPolicy, QNetwork
-from agent_client.dqn.replay_table import transition_columns, transition_table_spec
-from agent_client.dqn.schedules import LinearSchedule
-
-__all__ = [
-    "Actor",
-    "DQNConfig",
-    "GreedyPolicy",
-    "Learner",
-    "LearnerStep",
-    "LinearSchedule",
-    "QNetwork",
-    "TransitionBatch",
-    "transition_columns",
-    "transition_table_spec",
-]

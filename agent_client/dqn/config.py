@@ -11,7 +11,7 @@ from typing import Any, Final
 SMALLEST_PERIOD: Final = 1
 
 
-def _hyperparameter(default: Any, help_text: str) -> Any:  # noqa: ANN401 - a dataclass field
+def _hyperparameter(default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"help": help_text})
 
 
@@ -33,7 +33,7 @@ class DQNConfig:
     """
 
     hidden_units: tuple[int, ...] = _hyperparameter(
-        (128, 128), "units of each hidden layer, input to output"
+        (256, 256), "units of each hidden layer, input to output"
     )
     learning_rate: float = _hyperparameter(1e-3, "step size of Adam at the first learner step")
     learning_rate_final: float = _hyperparameter(
@@ -43,13 +43,13 @@ class DQNConfig:
         50_000, "environment steps over which the step size falls linearly"
     )
     adam_epsilon: float = _hyperparameter(1e-8, "term that keeps Adam from dividing by zero")
-    batch_size: int = _hyperparameter(128, "transitions per learner step")
+    batch_size: int = _hyperparameter(64, "transitions per learner step")
     discount: float = _hyperparameter(0.99, "what a reward is worth one step later, 0 to 1")
     double_q: bool = _hyperparameter(
         True, "choose the next action by the online network, value it by the target network"
     )
     target_update_period: int = _hyperparameter(
-        250, "learner steps between updates of the target network"
+        50, "learner steps between updates of the target network"
     )
     target_update_rate: float = _hyperparameter(
         1.0, "part of the way to the online network, over 0 to 1; 1 is a copy, less is Polyak"
@@ -58,8 +58,8 @@ class DQNConfig:
         1.0, "absolute TD error, in returns, from which the loss grows linearly"
     )
     max_gradient_norm: float = _hyperparameter(10.0, "longest gradient before it is scaled down")
-    update_period: int = _hyperparameter(4, "environment steps between rounds of learner steps")
-    updates_per_round: int = _hyperparameter(1, "learner steps in a round")
+    update_period: int = _hyperparameter(256, "environment steps between rounds of learner steps")
+    updates_per_round: int = _hyperparameter(128, "learner steps in a round")
     learning_starts: int = _hyperparameter(1_000, "transitions in the table before learning begins")
     replay_capacity: int = _hyperparameter(100_000, "transitions that the table holds")
     priority_exponent: float = _hyperparameter(

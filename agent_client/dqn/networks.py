@@ -1,5 +1,6 @@
 """The action-value network Q(o, a; theta) and the greedy policy that it implies."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,10 +31,15 @@ class QNetwork(nn.Module):
         self.action_count = action_count
         sizes = [observation_size, *hidden_units]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         layers.append(nn.Linear(sizes[-1], action_count))
         self.layers = nn.Sequential(*layers)
+
+    @property
+    def linear_layers(self) -> list[nn.Linear]:
+        """The layers that hold weights, input to output."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return Q(o, a) of every action.
@@ -58,9 +64,8 @@ class GreedyPolicy:
 
     def __init__(self, network: QNetwork) -> None:
         """Look at the weights of ``network``, which must stay on the CPU."""
-        linear = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
-        self._weights = [layer.weight.detach().numpy().T for layer in linear]
-        self._biases = [layer.bias.detach().numpy() for layer in linear]
+        self._weights = [layer.weight.detach().numpy().T for layer in network.linear_layers]
+        self._biases = [layer.bias.detach().numpy() for layer in network.linear_layers]
 
     def values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return [action_count] float32, Q(o, a) for ``observation`` [observation_size] float32."""

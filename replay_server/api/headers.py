@@ -17,7 +17,9 @@ _FORMS: Final = {
     b"application/json": MediaType.JSON,
 }
 _ANSWER_FORMS: Final = {**_FORMS, b"application/problem+json": MediaType.JSON}
+_WILD_RANGES: Final = (b"application/*", b"*/*")
 _CODINGS: Final = (b"zstd", b"gzip")
+_IDENTITY: Final = b"identity"
 
 
 class UnsupportedMediaTypeError(Exception):
@@ -37,7 +39,11 @@ class RequestHeaders:
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
         """Return those among an ASGI scope's headers, whose names are in lower case."""
-        found = {_FIELDS[name]: value for name, value in headers if name in _FIELDS}
+        found: dict[str, bytes] = {}
+        for name, value in headers:
+            field = _FIELDS.get(name)
+            if field is not None:  # a header given twice means its values in one list
+                found[field] = found[field] + b", " + value if field in found else value
         return cls(**found)
 
     def body_form(self, default: MediaType) -> MediaType:
@@ -63,8 +69,8 @@ class RequestHeaders:
         Raises:
             UnsupportedMediaTypeError: in another way.
         """
-        coding = (self.content_encoding or b"identity").strip().lower()
-        if coding in (b"identity", b""):
+        coding = (self.content_encoding or _IDENTITY).strip().lower()
+        if coding in (_IDENTITY, b""):
             return None
         if coding not in _CODINGS:
             raise UnsupportedMediaTypeError(
@@ -77,16 +83,16 @@ class RequestHeaders:
         """Return the form that the client likes best; the default where it can't be met."""
         if self.accept is None:
             return default
+        ranges = dict(_preferences(self.accept))
+        wild = next((ranges[name] for name in _WILD_RANGES if name in ranges), 0.0)
         best, best_rank = default, (0.0, False)
-        for name, quality in _preferences(self.accept):
-            if name == b"*/*" or name == b"application/*":
-                form = default
-            elif name in _ANSWER_FORMS:
-                form = _ANSWER_FORMS[name]
-            else:
-                continue
-            rank = (quality, form is default)
-            if quality > 0 and rank > best_rank:
+        for form in (MediaType.MSGPACK, MediaType.JSON):
+            # A range that names a type counts more than one that takes in many (RFC 9110, 12.5.1).
+            named = [
+                ranges[name] for name, of in _ANSWER_FORMS.items() if of is form and name in ranges
+            ]
+            rank = (max(named) if named else wild, form is default)
+            if rank[0] > 0 and rank > best_rank:
                 best, best_rank = form, rank
         return best
 
@@ -97,9 +103,11 @@ class RequestHeaders:
         wanted = {
             name: quality
             for name, quality in _preferences(self.accept_encoding)
-            if name in _CODINGS and quality > 0
+            if name in (*_CODINGS, _IDENTITY) and quality > 0
         }
-        return max(wanted, key=lambda name: (wanted[name], name == b"zstd")) if wanted else None
+        order = (_IDENTITY, b"gzip", b"zstd")
+        best = max(wanted, key=lambda name: (wanted[name], order.index(name)), default=_IDENTITY)
+        return None if best == _IDENTITY else best
 
 
 _FIELDS: Final = {

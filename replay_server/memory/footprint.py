@@ -12,6 +12,7 @@ from replay_server.memory.tree_layout import node_count
 __all__ = ["bytes_for", "slots_for"]
 
 _MOST_SLACK: Final = 4096
+_TREES: Final = 2  # of sums, and of minima once weights are normalized over the table
 
 
 def slots_for(capacity: int) -> int:
@@ -23,6 +24,5 @@ def bytes_for(capacity: int, signature: Signature | None, has_steps: bool = Fals
     """Return the bytes that a table may come to take; without its rows if they are not known."""
     slots = slots_for(capacity)
     row_bytes = 0 if signature is None else signature.row_bytes
-    return slots * (row_bytes + BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)) + 8 * node_count(
-        slots
-    )
+    slot_bytes = row_bytes + BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)
+    return slots * slot_bytes + _TREES * 8 * node_count(slots)

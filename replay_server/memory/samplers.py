@@ -125,10 +125,15 @@ def raised(priorities: Float64Array, exponent: float) -> Float64Array:
 
 def priority_limit(exponent: float, capacity: int) -> float:
     """Return the largest priority whose mass, `capacity` times over, still adds up to 1e300."""
+    largest, most = float(np.finfo(np.float64).max), _MASS_LIMIT / capacity
     try:
-        return float((_MASS_LIMIT / capacity) ** (1.0 / exponent))
+        limit = min(float(most ** (1.0 / exponent)), largest)
     except (OverflowError, ZeroDivisionError):
-        return float(np.finfo(np.float64).max)
+        return largest
+    with np.errstate(over="ignore"):  # the root may be rounded up, and a great exponent shows it
+        while np.power(limit, exponent) > most:
+            limit = float(np.nextafter(limit, 0.0))
+    return limit
 
 
 def draw_leaves(

@@ -24,8 +24,11 @@ class ColumnType:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of one row's value."""
-        return prod(self.shape) * self.dtype.itemsize
+        """Bytes of one row's value, an axis of length 0 counted as 1.
+
+        So does NumPy when it makes an array, hence what fits a limit on bytes can be made.
+        """
+        return prod(length or 1 for length in self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
         """Return it as the protocol writes it."""

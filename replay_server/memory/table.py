@@ -80,7 +80,8 @@ class Table:
             max_times_sampled: an item goes after that many draws; 0 is no limit.
             signature: its columns, if they are known.
             seed: of the random generator; None takes fresh entropy.
-            first_key: the first row's.
+            first_key: the first row gets the next key from here on that lies in the first slot: where
+                rows lie decides what is drawn, and a seed should not mean less under a name used before.
             writer_limit: writers whose last insert is remembered.
             allocate: where the arrays come from.
 
@@ -100,6 +101,7 @@ class Table:
         self._priorities = Priorities(self._index, sampler, capacity, allocate)
         generator = np.random.Generator(np.random.PCG64(seed))
         self._drawing = Drawing(self._index, self._priorities, generator, max_times_sampled)
+        first_key = -(-first_key // self._slots) * self._slots
         self._occupancy, self._layout = self._arrange(first_key, remover, generator)
         self._storage: RingStorage | None = None
         self._spent_pending = 0

@@ -27,11 +27,15 @@ class WriterLedger:
             return None
         if sequence < last:
             raise StaleSequenceError(writer, sequence, last)
+        self._remember(writer, sequence, keys)  # who repeats an insert is not silent
         return keys
 
     def record(self, writer: str, sequence: int, keys: Int64Array) -> None:
         """Remember an insert that was done; `keys` is kept."""
-        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
-        self._last[writer] = (sequence, keys)
+        self._remember(writer, sequence, keys)
         if len(self._last) > self._limit:
             del self._last[next(iter(self._last))]
+
+    def _remember(self, writer: str, sequence: int, keys: Int64Array) -> None:
+        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
+        self._last[writer] = (sequence, keys)

@@ -9,10 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
+
+from agent_client.dqn.agent import Agent
+from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.replay_table import transition_table_spec
+from agent_client.training_loop import TrainingLoop, TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -121,3 +128,58 @@ class FakeBatchSource:
         for keys, priorities in self.updates[-1:]:
             self._table.update_priorities(keys, priorities)
         return self._table.sample(self._batch_size, self._beta())
+
+
+class Corridor(gymnasium.Env[NDArray[np.float32], Any]):
+    """Walk from position 0: action 1 goes on, action 0 stays; each step costs 1.
+
+    Reaching ``goal`` terminates; the ``time_limit``-th step truncates.
+    """
+
+    def __init__(self, goal: int = 3, time_limit: int = 5) -> None:
+        self.observation_space = spaces.Box(0.0, float(goal), (1,), np.float32)
+        self.action_space = spaces.Discrete(2)
+        self.reset_seeds: list[int | None] = []
+        self._goal = goal
+        self._time_limit = time_limit
+        self._position = 0
+        self._steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        self.reset_seeds.append(seed)
+        self._position = self._steps = 0
+        return self._observation(), {}
+
+    def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        self._position += action
+        self._steps += 1
+        terminated = self._position >= self._goal
+        truncated = not terminated and self._steps >= self._time_limit
+        return self._observation(), -1.0, terminated, truncated, {}
+
+    def _observation(self) -> NDArray[np.float32]:
+        return np.array([self._position], np.float32)
+
+
+def corridor_loop() -> TrainingLoop:
+    """A loop that has not begun, for observers to look at."""
+    config = DQNConfig(hidden_units=(4,), learning_starts=5, batch_size=2)
+    table = FakeTable(transition_table_spec(config, 1, seed=0))
+    return TrainingLoop(
+        environment=Corridor(),
+        evaluation_environment=Corridor(),
+        agent=Agent.build(1, 2, config, np.random.default_rng(0)),
+        config=config,
+        plan=TrainingPlan(
+            steps=100,
+            seed=0,
+            evaluation_period=50,
+            selection_episodes=1,
+            confirmation_episodes=1,
+            stop_return=None,
+        ),
+        writer=FakeWriter(table),
+        open_batches=lambda beta: FakeBatchSource(table, config.batch_size, beta),
+    )

@@ -1,0 +1,155 @@
+"""Checkpoints: everything of an agent that a run needs to go on, without pickle.
+
+    online.safetensors, target.safetensors, best.safetensors     weights
+    optimizer.safetensors                                        Adam's moments and counts
+    progress.json                                                steps, episodes, best so far
+    random_states.json                                           Python, NumPy, PyTorch, actor
+
+A checkpoint is written beside the old one and put in its place by renaming, so a run that is
+killed at any moment leaves one that is whole.
+"""
+
+import dataclasses
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from agent_client.dqn.agent import Agent
+from agent_client.dqn.networks import QNetwork
+from agent_client.run_errors import CheckpointError
+from agent_client.training_loop import TrainingProgress
+
+
+def save_checkpoint(path: Path, agent: Agent, progress: TrainingProgress) -> None:
+    """Write the state of ``agent`` and ``progress`` to the folder ``path``, replacing it whole.
+
+    Args:
+        path: the checkpoint's folder; its neighbours ``.new`` and ``.old`` are used meanwhile.
+        agent: not modified.
+        progress: where the run stands; not modified.
+    """
+    new, old = _neighbour(path, "new"), _neighbour(path, "old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    learner = agent.learner
+    save_file(agent.network.state_dict(), new / "online.safetensors")
+    save_file(learner.target_network.state_dict(), new / "target.safetensors")
+    save_file(agent.best_network.state_dict(), new / "best.safetensors")
+    save_file(_optimizer_tensors(learner.optimizer), new / "optimizer.safetensors")
+    document = dataclasses.asdict(progress) | {"learner_steps": learner.steps}
+    _write_json(new / "progress.json", document)
+    _write_json(new / "random_states.json", _random_states(agent.actor.generator))
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_checkpoint(path: Path, agent: Agent) -> TrainingProgress:
+    """Put ``agent`` and all random generators into the state of the checkpoint at ``path``.
+
+    Args:
+        path: the checkpoint's folder.
+        agent: of the same architecture as the one that was saved; changed in place.
+
+    Returns:
+        Where the run stood.
+
+    Raises:
+        CheckpointError: there is none, it cannot be read, or it is of another architecture.
+    """
+    path = _whole(path)
+    learner = agent.learner
+    _load_weights(path, "online", agent.network)
+    _load_weights(path, "target", learner.target_network)
+    _load_weights(path, "best", agent.best_network)
+    try:
+        _load_optimizer(learner.optimizer, load_file(path / "optimizer.safetensors"))
+        document = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+        learner.steps = int(document.pop("learner_steps"))
+        progress = TrainingProgress(**document)
+        states = json.loads((path / "random_states.json").read_text(encoding="utf-8"))
+        _set_random_states(states, agent.actor.generator)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(path, f"cannot be read: {error}") from error
+    return progress
+
+
+def load_best_weights(path: Path, network: QNetwork) -> None:
+    """Copy the best weights of the checkpoint at ``path`` into ``network``.
+
+    Raises:
+        CheckpointError: there is none, it cannot be read, or it is of another architecture.
+    """
+    _load_weights(_whole(path), "best", network)
+
+
+def _neighbour(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")
+
+
+def _whole(path: Path) -> Path:
+    """Return ``path``, or what stood there if a crash came between the two renames."""
+    for candidate in (path, _neighbour(path, "old")):
+        if (candidate / "progress.json").exists():
+            return candidate
+    raise CheckpointError(path, "does not exist")
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _load_weights(path: Path, name: str, network: QNetwork) -> None:
+    try:
+        network.load_state_dict(load_file(path / f"{name}.safetensors"))
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(path, f"cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise CheckpointError(path, "holds a network of another architecture") from error
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state as one flat map: "3.exp_avg" is of the fourth parameter."""
+    return {
+        f"{index}.{name}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _random_states(actor: np.random.Generator) -> dict[str, Any]:
+    algorithm, words, *rest = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": [algorithm, np.asarray(words).tolist(), *rest],
+        "torch": bytes(torch.get_rng_state().numpy()).hex(),
+        "actor": actor.bit_generator.state,
+    }
+
+
+def _set_random_states(states: dict[str, Any], actor: np.random.Generator) -> None:
+    version, words, gauss_next = states["python"]
+    random.setstate((version, tuple(words), gauss_next))
+    np.random.set_state(tuple(states["numpy"]))
+    torch_state = np.frombuffer(bytes.fromhex(states["torch"]), np.uint8).copy()
+    torch.set_rng_state(torch.from_numpy(torch_state))
+    actor.bit_generator.state = states["actor"]

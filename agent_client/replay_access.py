@@ -1,0 +1,52 @@
+"""What the training loop wants of a replay memory, whoever provides it.
+
+``agent_client.writer.RowWriter`` and ``agent_client.prefetcher.Prefetcher`` provide it over
+HTTP; tests do so in memory.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class TransitionWriter(Protocol):
+    """What the loop wants of ``agent_client.writer.RowWriter``."""
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Take one transition to be sent; returns at once."""
+
+    def flush(self) -> None:
+        """Return when the server has acknowledged every transition appended so far."""
+
+
+class DrawnBatch(Protocol):
+    """What the loop wants of a batch: ``agent_client.prefetcher.TensorBatch``."""
+
+    @property
+    def keys(self) -> Tensor:
+        """[B] int64 item keys."""
+
+    @property
+    def weights(self) -> Tensor:
+        """[B] float32 importance weights."""
+
+    @property
+    def columns(self) -> Mapping[str, Tensor]:
+        """The columns of ``dqn.transition_columns``, each [B, ...]."""
+
+    @property
+    def size(self) -> int:
+        """Items in the table when the batch was drawn."""
+
+
+class BatchSource(Protocol):
+    """What the loop wants of ``agent_client.prefetcher.Prefetcher``."""
+
+    def next_tensors(self) -> DrawnBatch:
+        """Return a batch; waits until there is one."""
+
+    def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        """Send new priorities along with a coming draw; returns at once."""

@@ -1,0 +1,135 @@
+"""What can go wrong with a run, besides what the replay client raises.
+
+    RunError
+    ├── RunRequestError                   what was asked for cannot be done: ask differently
+    │   ├── SettingsError                 an option or a hyper-parameter
+    │   ├── UnsuitableEnvironmentError    the environment
+    │   ├── UnsuitableTableError          the named table
+    │   └── RunFolderError                the folder to write to or to read from
+    ├── CheckpointError                   a checkpoint is missing or does not fit
+    ├── TrackerUnavailableError           a tracker's library is missing
+    └── EmbeddedServerError               the replay server of its own did not start
+
+``agent-client`` ends with exit code 2 for the first kind and with 1 for the others.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class RunError(Exception):
+    """Base of every error that a run raises of its own."""
+
+
+class RunRequestError(RunError):
+    """What was asked for cannot be done; asked differently, it could."""
+
+
+class SettingsError(RunRequestError):
+    """A setting that cannot be used; the message is one sentence that says which and why."""
+
+
+class UnsuitableEnvironmentError(RunRequestError):
+    """An environment that does not exist, cannot be made here, or does not suit the agent.
+
+    Attributes:
+        environment_id: the name that was asked for.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, environment_id: str, reason: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.environment_id = environment_id
+        self.reason = reason
+        super().__init__(f"environment {environment_id!r} cannot be used: {reason}")
+
+
+class UnsuitableTableError(RunRequestError):
+    """A named table stands already, with other columns than the run would insert.
+
+    Attributes:
+        table: its name.
+        expected: columns of the run, name to dtype and shape.
+        actual: columns of the table.
+    """
+
+    def __init__(self, table: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> None:
+        """Keep the facts and write the sentence."""
+        self.table = table
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"table {table!r} stands already and does not fit: this run needs the columns "
+            f"{_columns_as_text(expected)}, the table has {_columns_as_text(actual)}"
+        )
+
+
+class RunFolderError(RunRequestError):
+    """A folder that cannot be used for what was asked.
+
+    Attributes:
+        path: the folder.
+        reason: what is wrong with it, and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"run folder {str(path)!r} {reason}")
+
+
+class CheckpointError(RunError):
+    """A checkpoint that is missing or does not fit.
+
+    Attributes:
+        path: the checkpoint's folder.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"checkpoint {str(path)!r} {reason}")
+
+
+class TrackerUnavailableError(RunError):
+    """The library of a tracker is not installed.
+
+    Attributes:
+        tracker: name of the tracker.
+        package: what to install.
+    """
+
+    def __init__(self, tracker: str, package: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.tracker = tracker
+        self.package = package
+        super().__init__(
+            f"tracker {tracker!r} needs the package {package!r}: install it, "
+            "or choose --tracker none"
+        )
+
+
+class EmbeddedServerError(RunError):
+    """The child process did not say that it is ready.
+
+    Attributes:
+        reason: what happened instead.
+        stderr: the end of what the child wrote to its standard error.
+    """
+
+    def __init__(self, reason: str, stderr: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.reason = reason
+        self.stderr = stderr
+        said = f"; it wrote:\n{stderr}" if stderr else "; it wrote nothing to standard error"
+        super().__init__(f"the embedded replay server {reason}{said}")
+
+
+def _columns_as_text(columns: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {column['dtype']}{list(column['shape'])}" for name, column in columns.items()
+    )

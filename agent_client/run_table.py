@@ -1,0 +1,86 @@
+"""The table of a run on a replay server: made, taken over, or refused; dropped or kept.
+
+A run that names no table gets one of its own, with a name that no other run has, and drops
+it at the end. A table that was named stays: it is made if there is none, and used with the
+transitions that it holds if its columns are the right ones.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from agent_client.errors import UnknownTableError
+from agent_client.replay_client import ReplayClient
+from agent_client.run_errors import UnsuitableTableError
+
+LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """A table to train with.
+
+    Attributes:
+        name: on the server.
+        rows: transitions that it held at first.
+    """
+
+    name: str
+    rows: int
+
+
+@contextmanager
+def open_run_table(
+    client: ReplayClient, spec: Mapping[str, Any], *, name: str | None, own_name: str, keep: bool
+) -> Iterator[RunTable]:
+    """Give a table for the time of a ``with`` block.
+
+    Args:
+        client: of the server.
+        spec: of the table, if it must be made.
+        name: of a table to make or take over, which is kept; None makes one of the run's own.
+        own_name: name of that one.
+        keep: whether that one, too, stays on the server.
+
+    Raises:
+        UnsuitableTableError: the named table stands already, with other columns.
+        ReplayClientError: the server cannot be reached or refuses.
+    """
+    if name is not None:
+        yield _make_or_take(client, name, spec)
+        return
+    client.create_table(own_name, spec)
+    try:
+        yield RunTable(own_name, 0)
+    finally:
+        if not keep:
+            client.delete_table(own_name)
+
+
+def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
+    """Return a table name that tells what it is for and that no other run has."""
+    suffix = f"-{algorithm}-seed{seed}-{secrets.token_hex(4)}"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", environment_id).lstrip("._-") or "environment"
+    return stem[: LONGEST_NAME - len(suffix)] + suffix
+
+
+def _make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> RunTable:
+    try:
+        document = client.describe_table(name)
+    except UnknownTableError:
+        document = client.create_table(name, spec)
+    actual = document["spec"].get("columns") or spec["columns"]
+    if not _same_columns(actual, spec["columns"]):
+        raise UnsuitableTableError(name, spec["columns"], actual)
+    return RunTable(name, int(document["stats"]["rows"]))
+
+
+def _same_columns(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return _signature(one) == _signature(other)
+
+
+def _signature(columns: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {name: (column["dtype"], tuple(column["shape"])) for name, column in columns.items()}

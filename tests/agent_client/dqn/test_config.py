@@ -1,0 +1,43 @@
+"""Hyper-parameters refuse what no learner could work with."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from agent_client.dqn.config import DQNConfig
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("batch_size", 0, id="empty_batch"),
+        pytest.param("update_period", 0, id="period_of_nothing"),
+        pytest.param("discount", 1.01, id="discount_above_one"),
+        pytest.param("epsilon_final", -0.1, id="negative_probability"),
+        pytest.param("learning_rate", 0.0, id="no_step_size"),
+        pytest.param("learning_rate", float("nan"), id="nan_step_size"),
+        pytest.param("huber_delta", float("inf"), id="infinite_delta"),
+        pytest.param("priority_exponent", -0.5, id="negative_alpha"),
+        pytest.param("target_update_rate", 1.5, id="beyond_the_online_network"),
+        pytest.param("epsilon_decay_steps", -1, id="negative_steps"),
+        pytest.param("hidden_units", (64, 0), id="layer_without_units"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=name):
+        DQNConfig(**{name: value})
+
+
+def test_learning_cannot_start_beyond_the_capacity() -> None:
+    with pytest.raises(ValueError, match="learning_starts"):
+        DQNConfig(replay_capacity=100, learning_starts=101)
+
+
+def test_beta_ends_at_one_by_default() -> None:
+    assert DQNConfig().importance_exponent_final == 1.0
+
+
+def test_every_hyperparameter_says_what_it_means() -> None:
+    for hyperparameter in dataclasses.fields(DQNConfig):
+        assert hyperparameter.metadata["help"], hyperparameter.name

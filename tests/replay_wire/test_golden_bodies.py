@@ -1,0 +1,161 @@
+"""What stands on the wire, byte by byte: a change of it is to be seen in a review."""
+
+import inspect
+from pathlib import Path
+
+import msgpack
+import msgspec
+import numpy as np
+import pytest
+
+from replay_wire import messages
+from replay_wire.arrays import Array
+from replay_wire.codec import decode, encode
+from replay_wire.specs import Column, TableSpec, TransitionItems, UniformSampler
+
+GOLDEN = Path(__file__).with_name("golden_bodies.txt")
+
+
+def wired(dtype: str, *elements: float) -> Array:
+    return Array.from_numpy(np.array(elements, dtype))
+
+
+KEYS = wired("<i8", 7, 8)
+PRIORITIES = wired("<f8", 0.5, 2.0)
+UPDATE = messages.PriorityUpdate(keys=KEYS, priorities=PRIORITIES)
+SPEC = TableSpec(
+    capacity=8,
+    columns={"observation/camera": Column("|u1", (2, 3)), "reward": Column("<f4", ())},
+    items=TransitionItems(n_step=3, frame_stack=2),
+    sampler=UniformSampler(beta=0.0),
+    seed=1,
+)
+STATS = messages.TableStats(
+    size=1,
+    rows=2,
+    inserted_total=3,
+    sampled_total=4,
+    updated_total=5,
+    stale_total=6,
+    deleted_total=7,
+    bytes=8,
+    max_priority=1.5,
+    priority_sum=2.5,
+    samples_per_insert=1.25,
+    sample_age={"0.5": None, "0.9": 2.0, "0.99": 3.0},
+)
+DOCUMENT = messages.TableDocument(name="main", spec={"capacity": 8}, stats=STATS)
+LIMITS = messages.Limits(
+    max_body_bytes=1,
+    max_reply_bytes=2,
+    max_draws_per_request=3,
+    max_scan_rows=4,
+    max_columns=5,
+    max_wait_seconds=6.5,
+    max_writers_per_table=7,
+    memory_limit_bytes=2**40,
+)
+MESSAGES: list[msgspec.Struct] = [
+    messages.WriterStamp(id="actor-7", sequence=12),
+    messages.InsertRequest(
+        columns={"reward": wired("<f4", 1.0, -1.0), "done": wired("|b1", False, True)},
+        priorities=PRIORITIES,
+        writer=messages.WriterStamp(id="actor-7", sequence=12),
+        streams=wired("<i8", 0, 1),
+        timeout=5.0,
+    ),
+    messages.InsertReply(keys=KEYS, duplicate=False),
+    UPDATE,
+    messages.UpdateReply(updated=1, stale=2),
+    messages.SampleRequest(
+        batch_size=256,
+        batches=2,
+        beta=0.4,
+        normalize="table",
+        columns=["action"],
+        layout="indexed",
+        update=UPDATE,
+        timeout=5.0,
+    ),
+    messages.SampleReply(
+        keys=KEYS,
+        probabilities=wired("<f8", 0.25, 0.75),
+        weights=wired("<f4", 1.0, 0.5),
+        priorities=PRIORITIES,
+        times_sampled=wired("<i4", 1, 2),
+        ages=wired("<i8", 1, 0),
+        columns={"action": wired("<i4", 3, 4)},
+        size=2,
+        updated=1,
+        stale=0,
+    ),
+    messages.DeleteRequest(keys=KEYS),
+    messages.DeleteReply(deleted=1, stale=1),
+    messages.ScanRequest(after=7, limit=2, columns=["action"], order="priority"),
+    messages.ScanReply(
+        keys=KEYS, priorities=PRIORITIES, columns={"action": wired("<i4", 3, 4)}, more=True
+    ),
+    STATS,
+    DOCUMENT,
+    messages.TableList(tables=[DOCUMENT]),
+    messages.EmptyReply(),
+    messages.HealthReply(status="ok"),
+    LIMITS,
+    messages.InfoReply(version="0.1.0", protocol=1, limits=LIMITS),
+    messages.Problem("urn:x", "Bad", 422, "it is bad", "invalid_request", {"field": "keys"}),
+    SPEC,
+]
+BY_NAME = {type(message).__name__: message for message in MESSAGES}
+
+
+def golden_bodies() -> dict[str, bytes]:
+    """Read `[Message]`, then hex with remarks after `#`; `3*00` is three zeros."""
+    bodies: dict[str, bytearray] = {}
+    name = ""
+    for line in GOLDEN.read_text().splitlines():
+        code = line.partition("#")[0].strip()
+        if code.startswith("["):
+            name = code.strip("[]")
+            bodies[name] = bytearray()
+            continue
+        for token in code.split():
+            times, _, byte = token.rpartition("*")
+            bodies[name] += bytes.fromhex(byte) * int(times or 1)
+    return {name: bytes(body) for name, body in bodies.items()}
+
+
+def test_every_message_has_a_golden_body():
+    declared = {
+        name
+        for name in messages.__all__
+        if inspect.isclass(getattr(messages, name))
+        and issubclass(getattr(messages, name), msgspec.Struct)
+    }
+
+    assert set(BY_NAME) == declared | {"TableSpec"}
+    assert list(golden_bodies()) == list(BY_NAME)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_message_is_encoded_to_its_golden_body(name):
+    message = BY_NAME[name]
+    if isinstance(message, TableSpec):
+        body = b"".join(encode(message.document()))
+    else:
+        body = b"".join(encode(message))
+
+    assert body.hex(" ") == golden_bodies()[name].hex(" ")
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_golden_body_is_decoded_to_its_message(name):
+    body, message = golden_bodies()[name], BY_NAME[name]
+
+    if isinstance(message, messages.Problem):
+        assert messages.Problem.from_document(msgpack.unpackb(body)) == message
+    else:
+        decoded = decode(body, type(message))
+        assert b"".join(encode(decoded)) == b"".join(encode(message))
+        for field in message.__struct_fields__:
+            if not isinstance(getattr(message, field), (Array, dict, messages.PriorityUpdate)):
+                assert getattr(decoded, field) == getattr(message, field), field

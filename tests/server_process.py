@@ -1,0 +1,54 @@
+"""A replay server in a process of its own, for tests that need a real one."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).parents[1]
+_READY_WITHIN_S = 120.0  # kernels are compiled at the first start of a fresh clone
+_READY = "replay-server ready on "
+
+
+class ServerProcess:
+    """A server that serves once this object exists.
+
+    Attributes:
+        url: where it serves.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "replay_server", "serve", *options],
+            cwd=_REPOSITORY,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        alarm = threading.Timer(_READY_WITHIN_S, self._process.kill)
+        alarm.start()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        alarm.cancel()
+        if not line.startswith(_READY):
+            self.kill()
+            raise RuntimeError(f"the server did not get ready: {line!r}")
+        self.url = line.removeprefix(_READY).strip()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self._process.kill()
+        self._finish()
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM) and return its exit code."""
+        self._process.terminate()
+        return self._finish()
+
+    def _finish(self) -> int:
+        code = self._process.wait(timeout=30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
