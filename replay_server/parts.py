@@ -81,10 +81,12 @@ class Part:
 
     def reply(self, draw: Draw, names: list[str]) -> SampleReply:
         """Return the reply to a draw that was not settled yet, or just now."""
-        drawn = self.table.gather(draw.slots, names, indexed=self.request.layout == "indexed")
-        columns: dict[str, Any] = wired(drawn.columns)
-        if drawn.rows is not None:
-            columns["rows"] = wired(drawn.rows)
+        columns: dict[str, Any]
+        if self.request.layout == "indexed":
+            indexed = self.table.gather_indexed(draw.slots, names)
+            columns = {**wired(indexed.columns), "rows": wired(indexed.rows)}
+        else:
+            columns = wired(self.table.gather(draw.slots, names))
         return SampleReply(
             keys=Array.from_numpy(draw.keys),
             probabilities=Array.from_numpy(draw.probabilities),

@@ -323,11 +323,11 @@ class ReplayService:
         fitting = max(self.limits.max_reply_bytes // max(row_bytes, 1), 1)
         after = min(request.after, MAX_KEY)  # what lies above it is no key
         slots, more = table.scan(after, min(request.limit, fitting), request.order)
-        keys, priorities, columns = table.rows_at(slots, names)
+        keys, priorities = table.keys_at(slots)
         return ScanReply(
             keys=Array.from_numpy(keys),
             priorities=Array.from_numpy(priorities),
-            columns=wired(columns),
+            columns=wired(table.rows_at(slots, names)),
             more=more,
         )
 

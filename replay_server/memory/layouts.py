@@ -18,20 +18,20 @@ from replay_server.memory.windows import (
     is_observation,
 )
 
-__all__ = ["Drawn", "Layout", "RowLayout", "SequenceLayout", "TransitionLayout"]
+__all__ = ["Indexed", "Layout", "RowLayout", "SequenceLayout", "TransitionLayout"]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The columns of a draw.
+class Indexed:
+    """The columns of a draw in which each row is told once.
 
     Attributes:
-        columns: NAME -> [*S, ...], S the shape of the draw ([B] or [K, B]).
-        rows: NAME -> [U, ...], each distinct row once; None in the stacked layout.
+        columns: NAME -> [*S, ...], S the shape of the draw ([B] or [K, B]); indices among them.
+        rows: NAME -> [U, ...], each distinct row once.
     """
 
     columns: dict[str, AnyArray]
-    rows: dict[str, AnyArray] | None = None
+    rows: dict[str, AnyArray]
 
 
 class Layout(Protocol):
@@ -43,10 +43,12 @@ class Layout(Protocol):
     def rows_an_item(self, name: str) -> int:
         """Return how many rows' worth of a column an item draws at the most."""
 
-    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def stacked(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> dict[str, AnyArray]:
         """Return the columns `names` of the items at slots [*S], each item complete by itself."""
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
         """Return the same with each distinct row once and indices [*S, ...] of int32 into them."""
 
 
@@ -61,11 +63,13 @@ class RowLayout:
         """Return one."""
         return 1
 
-    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def stacked(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> dict[str, AnyArray]:
         """Return the rows."""
-        return Drawn(storage.gather(slots, names))
+        return storage.gather(slots, names)
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
         """Rows have no such layout; callers refuse it."""
         raise TypeError("tables of rows have no indexed layout")
 
@@ -85,7 +89,9 @@ class TransitionLayout:
         """Return the number of frames in a stack, for observations."""
         return self.transitions.frame_stack if is_observation(name.removeprefix("next_")) else 1
 
-    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def stacked(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> dict[str, AnyArray]:
         """Return transitions with frames stacked: [*S, k, ...], without axis k where it is 1."""
         places = self.transitions.places(self.episodes, slots.reshape(-1))
         columns = self._plain(storage, slots, names, places)
@@ -97,9 +103,9 @@ class TransitionLayout:
                 stored = name.removeprefix("next_")
                 frames = self._framed(places.next_observations, slots.shape)
                 columns[name] = storage.gather(frames, [stored])[stored]
-        return Drawn({name: columns[name] for name in names})
+        return {name: columns[name] for name in names}
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
         """Return transitions whose frames are indices into the distinct rows."""
         places = self.transitions.places(self.episodes, slots.reshape(-1))
         distinct, inverse = np.unique(
@@ -111,7 +117,7 @@ class TransitionLayout:
         columns["next_observation_index"] = self._framed(indices[1], slots.shape)
         wanted = dict.fromkeys(name.removeprefix("next_") for name in names)
         rows = storage.gather(distinct, [name for name in wanted if is_observation(name)])
-        return Drawn(columns, rows)
+        return Indexed(columns, rows)
 
     def _plain(
         self,
@@ -153,23 +159,25 @@ class SequenceLayout:
         """Return the length of a sequence."""
         return self.sequences.length
 
-    def stacked(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def stacked(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> dict[str, AnyArray]:
         """Return every column as [*S, L, ...], zeros where a place is padded, and the mask."""
         places, mask = self._places(slots)
         stored = [name for name in names if name != "mask"]
         columns = storage.gather(places, stored)
         for column in columns.values():
             column[~mask] = 0
-        return Drawn({**columns, "mask": mask})
+        return {**columns, "mask": mask}
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Drawn:
+    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
         """Return the distinct rows, and `sequence_index` and `mask` [*S, L]."""
         places, mask = self._places(slots)
         distinct, inverse = np.unique(places[mask], return_inverse=True)
         index = np.zeros(places.shape, np.int32)
         index[mask] = inverse
         stored = [name for name in names if name != "mask"]
-        return Drawn({"sequence_index": index, "mask": mask}, storage.gather(distinct, stored))
+        return Indexed({"sequence_index": index, "mask": mask}, storage.gather(distinct, stored))
 
     def _places(self, slots: Int64Array) -> tuple[Int64Array, AnyArray]:
         places, mask = self.sequences.places(self.episodes, slots.reshape(-1))

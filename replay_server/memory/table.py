@@ -24,7 +24,13 @@ from replay_server.memory.drawing import Drawing, Undo
 from replay_server.memory.draws import Draw, importance_weights
 from replay_server.memory.errors import InvalidArgumentError, RateLimitedError, ReplayError
 from replay_server.memory.footprint import bytes_for, slots_for
-from replay_server.memory.layouts import Drawn, Layout, RowLayout, SequenceLayout, TransitionLayout
+from replay_server.memory.layouts import (
+    Indexed,
+    Layout,
+    RowLayout,
+    SequenceLayout,
+    TransitionLayout,
+)
 from replay_server.memory.occupancy import FifoOccupancy, NewRows, Occupancy, StepOccupancy
 from replay_server.memory.priorities import Priorities
 from replay_server.memory.ranked_occupancy import RankedOccupancy, RankedRemover
@@ -342,12 +348,16 @@ class Table:
         self.stale_total += draw.stale
         self.sample_ages.add(draw.ages.reshape(-1))
 
-    def gather(self, slots: Int64Array, names: Sequence[str], *, indexed: bool = False) -> Drawn:
-        """Return the columns `names` of the items at slots [*S], drawn and not yet settled."""
+    def gather(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
+        """Return columns NAME -> [*S, ...] of items at slots [*S]: just drawn, or not yet settled."""
         if self._storage is None:
-            return Drawn({})
-        layout = self._layout
-        return (layout.indexed if indexed else layout.stacked)(self._storage, slots, names)
+            return {}
+        return self._layout.stacked(self._storage, slots, names)
+
+    def gather_indexed(self, slots: Int64Array, names: Sequence[str]) -> Indexed:
+        """Return the same of steps, with each distinct row once."""
+        assert self._storage is not None
+        return self._layout.indexed(self._storage, slots, names)
 
     # -- a look at the rows ---------------------------------------------------------------------
 
@@ -374,12 +384,13 @@ class Table:
         ranked = np.lexsort((self._index.keys[candidates], -self._index.priorities[candidates]))
         return candidates[ranked[:limit]], len(slots) > limit
 
-    def rows_at(
-        self, slots: Int64Array, names: Sequence[str]
-    ) -> tuple[Int64Array, Float64Array, dict[str, AnyArray]]:
-        """Return keys, raw priorities and stored columns of the rows at slots [n], copied."""
-        columns = {} if self._storage is None else self._storage.gather(slots, names)
-        return self._index.keys[slots], self._index.priorities[slots], columns
+    def keys_at(self, slots: Int64Array) -> tuple[Int64Array, Float64Array]:
+        """Return the keys and the raw priorities of the rows at slots [n], as new arrays."""
+        return self._index.keys[slots], self._index.priorities[slots]
+
+    def rows_at(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
+        """Return columns NAME -> [n, ...] as they were stored, of the rows at slots [n]."""
+        return {} if self._storage is None else self._storage.gather(slots, names)
 
     # -- changes of a live table ----------------------------------------------------------------
 

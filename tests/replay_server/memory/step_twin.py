@@ -31,9 +31,7 @@ class StepTwin:
         self.open_ends: dict[Any, int] = {}
         self.next_key = 0
 
-    def insert(
-        self, stream: Any, value: float, first: bool, last: bool, terminal: bool
-    ) -> int:
+    def insert(self, stream: Any, value: float, first: bool, last: bool, terminal: bool) -> int:
         key = self.next_key
         self.next_key += 1
         self.rows.pop(key - self.capacity, None)

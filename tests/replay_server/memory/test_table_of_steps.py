@@ -44,10 +44,10 @@ def item_keys(table):
     return set(table._index.keys[slots[table._priorities.tree.masses[slots] > 0]].tolist())
 
 
-def draw_columns(table, batch, indexed=False):
+def draw_columns(table, batch):
     draw = table.draw(batch)
     names = table.layout.names(list(table.signature.columns))
-    return draw, table.gather(draw.slots, names, indexed=indexed)
+    return draw, table.gather(draw.slots, names)
 
 
 def episode(first, length, *, terminal=True):
@@ -63,7 +63,7 @@ def test_one_step_transitions_of_an_episode():
     table.insert(columns_of(episode(1, 3)))
     draw, drawn = draw_columns(table, 16)
 
-    columns = drawn.columns
+    columns = drawn
     assert table.size == 2
     assert table.rows == 3
     assert set(draw.keys.tolist()) == {0, 1}
@@ -83,7 +83,7 @@ def test_truncation_keeps_the_discount():
     table.insert(columns_of(episode(1, 3, terminal=False)))
     _, drawn = draw_columns(table, 16)
 
-    assert drawn.columns["discount"] == pytest.approx(np.full(16, GAMMA))
+    assert drawn["discount"] == pytest.approx(np.full(16, GAMMA))
 
 
 def test_n_step_returns_are_shorter_at_the_end():
@@ -92,8 +92,8 @@ def test_n_step_returns_are_shorter_at_the_end():
     table.insert(columns_of(episode(1, 5, terminal=False)))
     draw, drawn = draw_columns(table, 64)
 
-    rewards = dict(zip(draw.keys.tolist(), drawn.columns["reward"].tolist(), strict=True))
-    discounts = dict(zip(draw.keys.tolist(), drawn.columns["discount"].tolist(), strict=True))
+    rewards = dict(zip(draw.keys.tolist(), drawn["reward"].tolist(), strict=True))
+    discounts = dict(zip(draw.keys.tolist(), drawn["discount"].tolist(), strict=True))
     assert rewards == pytest.approx(
         {
             0: 2 + GAMMA * 4 + GAMMA**2 * 6,
@@ -126,15 +126,15 @@ def test_an_abandoned_episode_leaves_steps_without_items():
 
 def test_streams_do_not_mix():
     table = make_table(Transitions(1, GAMMA, 1))
-    rows = columns_of([(1, True, False, False), (10, True, False, False)] + [(2, False, False, False)])
+    rows = columns_of(
+        [(1, True, False, False), (10, True, False, False)] + [(2, False, False, False)]
+    )
 
     table.insert(rows, streams=np.array([0, 1, 0]))
     table.insert(columns_of([(11, False, True, True)]), streams=np.array([1]))
     draw, drawn = draw_columns(table, 32)
 
-    after = dict(
-        zip(draw.keys.tolist(), drawn.columns["next_observation"][:, 0].tolist(), strict=True)
-    )
+    after = dict(zip(draw.keys.tolist(), drawn["next_observation"][:, 0].tolist(), strict=True))
     assert after == {0: 2, 1: 11}
 
 
@@ -173,9 +173,9 @@ def test_sequences_are_masked_at_the_end():
 
     assert item_keys(table) == {0, 2}
     short = draw.keys == 2
-    assert (drawn.columns["mask"][short] == [True, True, True, False]).all()
-    assert (drawn.columns["observation"][short][:, :, 0] == [3, 4, 5, 0]).all()
-    assert drawn.columns["mask"][~short].all()
+    assert (drawn["mask"][short] == [True, True, True, False]).all()
+    assert (drawn["observation"][short][:, :, 0] == [3, 4, 5, 0]).all()
+    assert drawn["mask"][~short].all()
 
 
 def test_sequences_without_padding_are_whole():
@@ -193,10 +193,9 @@ def test_the_indexed_layout_says_the_same_with_each_row_once(items):
     draw = table.draw(8, 3)
     names = table.layout.names(list(table.signature.columns))
 
-    stacked = table.gather(draw.slots, names).columns
-    indexed = table.gather(draw.slots, names, indexed=True)
+    stacked = table.gather(draw.slots, names)
+    indexed = table.gather_indexed(draw.slots, names)
 
-    assert indexed.rows is not None
     assert len(np.unique(indexed.rows["observation"][:, 0])) == len(indexed.rows["observation"])
     if isinstance(items, Transitions):
         rows = indexed.rows["observation"]
@@ -224,9 +223,7 @@ SHAPES = st.sampled_from(
     ]
 )
 ROWS = st.lists(
-    st.tuples(
-        st.integers(0, 2), st.sampled_from([0, 0, 0, 0, 1, 2]), st.booleans(), st.booleans()
-    ),
+    st.tuples(st.integers(0, 2), st.sampled_from([0, 0, 0, 0, 1, 2]), st.booleans(), st.booleans()),
     min_size=1,
     max_size=8,
 )
@@ -286,7 +283,7 @@ def _compare_draws(table, twin, items):
     assert draw.probabilities == pytest.approx(np.full(20, 1 / len(twin.items())))
     for i, key in enumerate(draw.keys.tolist()):
         window = twin.window(key)
-        got = {name: column[i] for name, column in drawn.columns.items()}
+        got = {name: column[i] for name, column in drawn.items()}
         if isinstance(items, Sequences):
             assert got["mask"].sum() == len(window)
             assert got["observation"][: len(window), 0].tolist() == [s.value for s in window]
@@ -297,6 +294,9 @@ def _compare_draws(table, twin, items):
         assert got["reward"] == pytest.approx(rewards, rel=1e-6)
         discount = 0 if window[-1].is_terminal else GAMMA**steps
         assert got["discount"] == pytest.approx(discount)
-        stacks = np.atleast_2d(got["observation"])[:, 0], np.atleast_2d(got["next_observation"])[:, 0]
+        stacks = (
+            np.atleast_2d(got["observation"])[:, 0],
+            np.atleast_2d(got["next_observation"])[:, 0],
+        )
         assert stacks[0].tolist() == twin.stack(key)
         assert stacks[1].tolist() == twin.stack(window[-1].key)
