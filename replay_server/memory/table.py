@@ -132,10 +132,9 @@ class Table:
             InvalidPriorityError: a priority is negative, not finite or too large.
             InvalidArgumentError: too many rows, or not as many priorities as rows.
         """
-        if writer is not None:
-            done = self._writers.recall(*writer)
-            if done is not None:
-                return np.arange(done.start, done.stop), True
+        done = None if writer is None else self.recall(*writer)
+        if done is not None:
+            return done, True
         rows = self._count(columns)
         if priorities is None:
             stored = np.full(rows, self.max_priority)
@@ -151,6 +150,15 @@ class Table:
         if writer is not None:
             self._writers.record(*writer, keys)
         return np.arange(keys.start, keys.stop), False
+
+    def recall(self, writer: str, sequence: int) -> Int64Array | None:
+        """Return the keys [N] of an insert that has been done before; None if it is new.
+
+        Raises:
+            StaleSequenceError: the writer has done a later one.
+        """
+        done = self._writers.recall(writer, sequence)
+        return None if done is None else np.arange(done.start, done.stop)
 
     def draw(
         self,
