@@ -125,7 +125,6 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     from replay_server.logs import configure_logging
     from replay_server.memory.errors import ReplayError
     from replay_server.server import serve
-    from replay_wire.errors import WireFormatError
 
     configure_logging(settings.log_level, settings.log_format)
     try:
@@ -133,7 +132,7 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     except OSError as error:
         where = settings.uds or f"{settings.host}:{settings.port}"
         raise click.ClickException(f"can't serve on {where}: {error}") from error
-    except (WireFormatError, ReplayError) as error:
+    except ReplayError as error:
         raise click.UsageError(f"a table in --config can't be made: {error}") from error
 
 

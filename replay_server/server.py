@@ -7,12 +7,15 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
 from replay_server.listening import listen, url_of
 from replay_server.settings import ServerSettings
+from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION
 
 __all__ = ["serve"]
 
@@ -30,11 +33,13 @@ def serve(settings: ServerSettings) -> None:
 
     Raises:
         OSError: the address can't be listened on.
-        WireFormatError, ReplayError: a table that the settings declare can't be made.
+        InvalidSpecError: a table that the settings declare can't be made.
     """
     stop = _StopSignal()
-    listener = listen(settings.host, settings.port, settings.uds)
+    listener: socket.socket | None = None
     try:
+        with stop.held_back():  # so that a socket file that was made is known to be ours
+            listener = listen(settings.host, settings.port, settings.uds)
         with _Notice("compiling the kernels; this happens once and takes some seconds"):
             from replay_server.api.app import create_app
 
@@ -48,15 +53,17 @@ def serve(settings: ServerSettings) -> None:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
+            headers=[(PROTOCOL_HEADER, str(PROTOCOL_VERSION))],
             backlog=2048,
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
         _Server(config, app.state.service, url, stop).run(sockets=[listener])
     finally:
-        listener.close()
-        if settings.uds is not None:
-            settings.uds.unlink(missing_ok=True)
+        if listener is not None:
+            listener.close()
+            if settings.uds is not None:
+                settings.uds.unlink(missing_ok=True)
 
 
 class _StopSignal:
@@ -71,12 +78,23 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self.came = False
+        self._is_held_back = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Let a signal take effect only at the end of what this encloses."""
+        self._is_held_back = True
+        yield
+        self._is_held_back = False
+        if self.came:
+            raise SystemExit(0)
+
     def _stop(self, _signal: int, _frame: object) -> None:
         self.came = True
-        raise SystemExit(0)
+        if not self._is_held_back:
+            raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):

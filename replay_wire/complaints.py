@@ -19,6 +19,8 @@ __all__ = ["as_map", "convert", "located"]
 
 Message = TypeVar("Message")
 
+_BYTES: Final = (bytes, bytearray, memoryview)  # what is bytes already, so that no text is base64
+
 
 def as_map(document: object) -> dict[str, Any]:
     """Return a decoded document if it is a map.
@@ -40,7 +42,7 @@ def convert(document: dict[str, Any], message_type: type[Message]) -> Message:
     if message_type is TableSpec:
         document = TableSpec.with_implied(document)
     try:
-        return msgspec.convert(document, message_type)
+        return msgspec.convert(document, message_type, builtin_types=_BYTES)
     except msgspec.ValidationError as error:
         raise located(error, document, message_type) from error
 
@@ -101,7 +103,7 @@ def _first_bad_column(document: dict[str, Any], message_type: type[Any]) -> str:
     columns = document.get("columns")
     for name, value in columns.items() if isinstance(columns, dict) else ():
         try:
-            msgspec.convert(value, element_type)
+            msgspec.convert(value, element_type, builtin_types=_BYTES)
         except msgspec.ValidationError:
             return str(name)
     return "*"

@@ -13,14 +13,16 @@ from starlette.routing import Match
 from replay_server import __version__
 from replay_server.api import items, openapi, tables
 from replay_server.api.error_replies import problem
+from replay_server.api.head_as_get import HeadAsGetMiddleware
 from replay_server.api.headers import RequestHeaders
-from replay_server.api.protocol import ProtocolMiddleware
+from replay_server.errors import InvalidSpecError
+from replay_server.memory.errors import ReplayError
 from replay_server.service import ReplayService
 from replay_server.settings import ServerSettings
 from replay_wire.codec import encode
 from replay_wire.complaints import convert
 from replay_wire.endpoints import MediaType
-from replay_wire.errors import ErrorCode
+from replay_wire.errors import ErrorCode, WireFormatError
 from replay_wire.json_codec import encode_json
 from replay_wire.specs import TableSpec, check_resource_name
 
@@ -38,13 +40,15 @@ def create_app(settings: ServerSettings) -> FastAPI:
     """Return the application; its service is `app.state.service`.
 
     Raises:
-        WireFormatError, ReplayError: a table that the settings declare can't be made.
+        InvalidSpecError: a table that the settings declare can't be made.
     """
     service = ReplayService(settings.limits)
     for name, values in settings.tables.items():
-        check_resource_name(name, "tables")
-        spec = convert(dict(values), TableSpec)
-        service.create_table(name, spec)
+        try:
+            check_resource_name(name, "name")
+            service.create_table(name, convert(dict(values), TableSpec))
+        except (WireFormatError, ReplayError) as error:
+            raise InvalidSpecError(f"tables.{name}", str(error)) from error
     app = FastAPI(
         title="replay-server",
         version=__version__,
@@ -54,7 +58,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     app.router.routes[:0] = [*items.routes(service), *tables.routes(service)]
-    app.add_middleware(ProtocolMiddleware)
+    app.add_middleware(HeadAsGetMiddleware)
     app.add_exception_handler(HTTPException, _http_error)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

@@ -40,6 +40,8 @@ class RingStorage:
         The columns must have been checked against the signature. Cost: one copy; slots that follow
         one another, as keys in a ring do, are copied in one piece, or in two around the end.
         """
+        if not len(slots):
+            return
         first, count = int(slots[0]), len(slots)
         in_a_row = bool((slots == (first + np.arange(count)) % self.slots).all())
         before_end = min(count, self.slots - first)

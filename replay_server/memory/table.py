@@ -193,10 +193,9 @@ class Table:
                 ever pass the limiter.
             RateLimitedError: the limiter says no, for now.
         """
-        if writer is not None:
-            done = self._writers.recall(*writer)
-            if done is not None:
-                return done.copy(), True
+        done = None if writer is None else self.recall(*writer)
+        if done is not None:
+            return done, True
         count = self._count(columns)
         new = NewRows(
             count=count,
@@ -216,6 +215,15 @@ class Table:
         if writer is not None:
             self._writers.record(*writer, keys.copy())
         return keys, False
+
+    def recall(self, writer: str, sequence: int) -> Int64Array | None:
+        """Return the keys [N] of an insert that has been done before; None if it is new.
+
+        Raises:
+            StaleSequenceError: the writer has done a later one.
+        """
+        done = self._writers.recall(writer, sequence)
+        return None if done is None else done.copy()
 
     def delete(self, keys: AnyArray) -> tuple[int, int]:
         """Delete the rows with keys [B]; return how many were there and how many not.

@@ -175,3 +175,14 @@ def test_requests_may_come_before_the_answer_to_the_one_before(peer: Peer):
             received += connection.recv(65536)
 
     assert received.count(b"HTTP/1.1 200 OK") == received.count(b"x-replay-protocol: 1") == 3
+
+
+def test_even_what_is_no_http_is_answered_with_the_protocol_header(server_url: str):
+    host, _, port = server_url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"this is no HTTP\r\n\r\n")
+
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nx-replay-protocol: 1\r\n" in answer

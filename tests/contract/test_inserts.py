@@ -148,6 +148,9 @@ def test_an_insert_sent_again_happens_once(table: TablePeer):
         pytest.param({"columns": {}}, id="no_columns"),
         pytest.param({"columns": {}, "priorities": array("<f8", [-1])}, id="bad_priority"),
         pytest.param({"columns": {"x": array("<i8", range(101))}}, id="more_than_the_capacity"),
+        pytest.param({"columns": {}, "streams": array("<i8", [0, 0])}, id="streams"),
+        pytest.param({"columns": {}, "timeout": 1e9}, id="too_long_a_timeout"),
+        pytest.param({"columns": {"x": array("<i8", [1], shape=[7])}}, id="broken_array"),
     ],
 )
 def test_a_repeated_sequence_is_a_duplicate_whatever_its_content(table: TablePeer, content: dict):

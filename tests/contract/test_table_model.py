@@ -13,7 +13,7 @@ from tests.contract.peer import Answer, Peer, TablePeer, array
 
 ALPHA, BETA = 0.5, 0.75
 PRIORITIES = st.sampled_from([0.0, 0.25, 1.0, 4.0, 9.0, 1e-3, 1e6])
-KEYS = st.lists(st.integers(-1, 40), max_size=6)
+PLACES = st.integers(-9, 2)  # of keys, counted from the next one: some gone, some not issued
 _numbers = itertools.count()
 
 
@@ -36,6 +36,7 @@ class Model:
     capacity: int
     min_size: int
     next_key: int = 0
+    is_new: bool = True  # the first key is known to be at least `next_key`
     max_priority: float = 1.0
     rows: dict[int, Row] = field(default_factory=dict)
     writers: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
@@ -44,7 +45,13 @@ class Model:
     updated: int = 0
     stale: int = 0
 
-    def insert(self, numbers: list[int], priorities: list[float] | None) -> list[int]:
+    def insert(
+        self, numbers: list[int], priorities: list[float] | None, got: list[int]
+    ) -> list[int]:
+        """Return the keys that should have come; a table's very first is taken from `got`."""
+        if self.is_new and numbers and got:
+            assert got[0] >= self.next_key
+            self.next_key, self.is_new = got[0], False
         given = [self.max_priority] * len(numbers) if priorities is None else priorities
         keys = []
         for x, priority in zip(numbers, given, strict=True):
@@ -99,7 +106,8 @@ class TableMachine(RuleBasedStateMachine):
 
         answer = self.table.insert(numbers, priorities)
 
-        assert answer.array("keys").tolist() == self.model.insert(numbers, priorities)
+        keys = answer.array("keys").tolist()
+        assert keys == self.model.insert(numbers, priorities, keys)
 
     @rule(writer=st.sampled_from("ab"), sequence=st.integers(0, 4), rows=st.integers(0, 3))
     def insert_once(self, writer: str, sequence: int, rows: int) -> None:
@@ -111,20 +119,30 @@ class TableMachine(RuleBasedStateMachine):
             assert (answer.code, answer.document["last"]) == ("stale_sequence", last)
             return
         assert answer.document["duplicate"] is (sequence == last)
+        got = answer.array("keys").tolist()
         if sequence > last:
-            keys = self.model.insert(list(range(rows)), None)
+            keys = self.model.insert(list(range(rows)), None, got)
             self.model.writers[writer] = sequence, keys
-        assert answer.array("keys").tolist() == keys
+        assert got == keys
 
-    @rule(pairs=st.lists(st.tuples(st.integers(-1, 40), PRIORITIES), max_size=6))
-    def update(self, pairs: list[tuple[int, float]]) -> None:
+    def keyed(self, pairs: list[tuple[int, float]] | None) -> list[tuple[int, float]] | None:
+        """Places and priorities as keys and priorities."""
+        if pairs is None:
+            return None
+        return [(self.model.next_key + place, priority) for place, priority in pairs]
+
+    @rule(places=st.lists(st.tuples(PLACES, PRIORITIES), max_size=6))
+    def update(self, places: list[tuple[int, float]]) -> None:
+        pairs = self.keyed(places) or []
+
         answer = self.table.post("update-priorities", wired(pairs))
 
         updated, stale = self.model.update(pairs)
         assert answer.document == {"updated": updated, "stale": stale}
 
-    @rule(keys=KEYS)
-    def delete(self, keys: list[int]) -> None:
+    @rule(places=st.lists(PLACES, max_size=6))
+    def delete(self, places: list[int]) -> None:
+        keys = [self.model.next_key + place for place in places]
         there = {key for key in keys if key in self.model.rows}
 
         answer = self.table.delete(keys)
@@ -137,11 +155,12 @@ class TableMachine(RuleBasedStateMachine):
         batch_size=st.integers(1, 5),
         batches=st.integers(1, 3),
         normalize=st.sampled_from(["batch", "table"]),
-        pairs=st.none() | st.lists(st.tuples(st.integers(-1, 40), PRIORITIES), max_size=4),
+        places=st.none() | st.lists(st.tuples(PLACES, PRIORITIES), max_size=4),
     )
     def sample(
-        self, batch_size: int, batches: int, normalize: str, pairs: list[tuple[int, float]] | None
+        self, batch_size: int, batches: int, normalize: str, places: list[tuple[int, float]] | None
     ) -> None:
+        pairs = self.keyed(places)
         update = {} if pairs is None else {"update": wired(pairs)}
 
         answer = self.table.sample(batch_size, batches=batches, normalize=normalize, **update)
@@ -183,12 +202,9 @@ class TableMachine(RuleBasedStateMachine):
                 assert times_sampled == row.times_sampled
                 assert age == self.model.inserted - 1 - row.ordinal
 
-    @rule(
-        after=st.integers(-1, 40),
-        limit=st.integers(1, 8),
-        order=st.sampled_from(["key", "priority"]),
-    )
-    def scan(self, after: int, limit: int, order: str) -> None:
+    @rule(place=PLACES, limit=st.integers(1, 8), order=st.sampled_from(["key", "priority"]))
+    def scan(self, place: int, limit: int, order: str) -> None:
+        after = self.model.next_key + place
         keys = sorted(key for key in self.model.rows if key > after)
         if order == "priority":
             keys.sort(key=lambda key: -self.model.rows[key].priority)

@@ -9,10 +9,17 @@ import ssl
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import quote, urlsplit
 
 import pytest
+import uvicorn
 
+from replay_server.api.app import create_app
+from replay_server.listening import listen
+from replay_server.server import _Server, _StopSignal
+from replay_server.settings import ServerSettings
 from tests.replay_server.processes import Command
 
 STOPS = pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
@@ -188,3 +195,17 @@ def test_tls(tmp_path: Path):
 
         with connect(url) as plain, pytest.raises((ConnectionError, http.client.HTTPException)):
             get(plain, "/healthz")
+
+
+def test_a_stop_that_was_swallowed_while_it_started_is_not_forgotten(
+    capsys: pytest.CaptureFixture[str],
+):
+    app = create_app(ServerSettings())
+    stopped = cast("_StopSignal", SimpleNamespace(came=True))
+    with listen("127.0.0.1", 0, None) as listener:
+        server = _Server(uvicorn.Config(app), app.state.service, "http://x", stopped)
+
+        server.run(sockets=[listener])  # returns
+
+    assert not server.started
+    assert capsys.readouterr().out == ""

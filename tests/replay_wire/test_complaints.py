@@ -51,6 +51,7 @@ def complaint(document: Any, message_type: type[Any]) -> InvalidMessageError:
         (InsertRequest, {"columns": []}, "columns"),
         (InsertRequest, {"columns": {"x": ARRAY, "y": {}}}, "columns.y.dtype"),
         (InsertRequest, {"columns": {"x": ARRAY, "y": 3}}, "columns.y"),
+        (InsertRequest, {"columns": {"x": ARRAY, "y": ARRAY | {"data": "AA=="}}}, "columns.y.data"),
         (InsertRequest, {"columns": {}, "writer": {"id": "a"}}, "writer.sequence"),
         (InsertRequest, {"columns": {}, "writer": {"id": "a" * 257, "sequence": 1}}, "writer.id"),
         (InsertRequest, {"columns": {}, "writer": {"id": "a", "sequence": -1}}, "writer.sequence"),

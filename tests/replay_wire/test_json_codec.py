@@ -175,3 +175,12 @@ def test_specs_and_problems_are_json_too():
 def test_a_body_that_is_not_one_json_map_is_malformed(body):
     with pytest.raises(MalformedBodyError):
         decode_json(body, SampleRequest)
+
+
+def test_text_is_no_pad():
+    body = b'{"keys":{"dtype":"<i8","shape":[0],"data":[],"pad":"AAAA"}}'
+
+    with pytest.raises(InvalidMessageError) as caught:
+        decode_json(body, DeleteRequest)
+
+    assert caught.value.field == "keys.pad"

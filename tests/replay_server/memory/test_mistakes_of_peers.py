@@ -171,7 +171,7 @@ def test_p_min_forgets_evicted_leaves(how):
         update(table, k0=4.0)
     else:
         table.reset()
-        insert(table, 4.0, 8.0)
+        insert(table, 4.0)  # not in the slot where 0.5 had been
     draw = table.draw(100)
 
     np.testing.assert_allclose(draw.weights, 4.0 / draw.priorities)

@@ -75,6 +75,17 @@ def test_deleted_rows_make_no_room_for_older_ones():
     assert table.size == 1
 
 
+def test_a_key_given_twice_in_one_delete_is_deleted_once_and_stale_once():
+    table = make_table()
+    table.insert(rows(10, 11, 12))
+
+    assert table.delete(np.array([1, 7, 1, -1])) == (1, 3)
+
+    assert (table.size, table.deleted_total, table.priority_sum) == (2, 1, 2.0)
+    assert (table.updated_total, table.stale_total) == (0, 0)
+    assert stored(table) == {0: 10, 2: 12}
+
+
 def test_keys_are_never_used_again_after_a_reset():
     table = make_table(capacity=3)
     table.insert(rows(10, 11), np.array([5.0, 6.0]), ("w", 3))

@@ -118,7 +118,7 @@ class TableMachine(RuleBasedStateMachine):
         with pytest.raises(errors.InvalidPriorityError):
             self.table.draw(2, update=update)
 
-    @rule(keys=st.lists(KEYS, max_size=4))
+    @rule(keys=st.lists(KEYS, max_size=6))
     def delete(self, keys):
         told = self.both(lambda table: table.delete(np.array(keys, np.int64)))
 

@@ -1,0 +1,72 @@
+"""The examples run, against a real server, and the tour notices what is not as predicted."""
+
+import re
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name: str, url: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), url]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_every_reply_of_the_tour_is_as_predicted(server_url: str):
+    done = run("tour.py", server_url)
+
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert re.search(r"All \d\d answers were as predicted", done.stdout)
+
+
+def test_the_tour_may_be_taken_again(server_url: str):
+    assert run("tour.py", server_url).returncode == 0
+
+
+def test_the_tour_meets_every_error_that_a_request_can_cause():
+    text = (EXAMPLES / "tour.py").read_text()
+
+    for code in ("malformed", "unknown_table", "not_found", "method_not_allowed", "table_exists",
+                 "stale_sequence", "nothing_to_draw", "too_large", "unsupported_media_type",
+                 "invalid_request", "schema_mismatch", "bad_priority", "rate_limited"):  # fmt: skip
+        assert f'"code": "{code}"' in text
+
+
+def test_the_tour_ends_at_the_first_reply_that_is_not_as_predicted():
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"status": "fine"}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("x-replay-protocol", "1")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        done = run("tour.py", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+
+    assert done.returncode == 1
+    assert "NOT AS PREDICTED" in done.stdout
+
+
+def test_insert_and_sample_learns_the_means(server_url: str):
+    done = run("insert_and_sample.py", server_url)
+
+    assert done.returncode == 0, done.stderr
+    last = [line for line in done.stdout.splitlines() if line.startswith("step")][-1]
+    numbers = re.search(r"guesses \[(.*?)\]", last)
+    assert numbers is not None
+    guesses = [float(number) for number in numbers[1].split()]
+    for guess, mean in zip(guesses, [1.0, -2.0, 4.0, 8.0], strict=True):
+        assert abs(guess - mean) < 0.1
