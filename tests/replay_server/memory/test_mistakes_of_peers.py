@@ -63,7 +63,7 @@ def test_a_target_that_rounds_up_to_the_total_draws_the_last_item_with_mass(monk
         def random(self, shape):
             return np.ones(shape)
 
-    monkeypatch.setattr(table, "_generator", RoundsUp())
+    monkeypatch.setattr(table._drawing, "_generator", RoundsUp())
 
     assert table.draw(3).keys.tolist()[-1] == 2
 

@@ -26,10 +26,14 @@ def storage() -> RingStorage:
     return RingStorage(SIGNATURE, SLOTS, aligned_zeros)
 
 
+def put(storage: RingStorage, first_key: int, columns: dict[str, np.ndarray]) -> None:
+    storage.write((first_key + np.arange(len(columns["number"]))) % SLOTS, columns)
+
+
 @pytest.mark.parametrize("first_key", range(2 * SLOTS))
 @pytest.mark.parametrize("count", range(SLOTS + 1))
 def test_rows_lie_where_their_keys_say_across_the_end(storage, first_key, count):
-    storage.write(first_key, rows(100 + first_key, count))
+    put(storage, first_key, rows(100 + first_key, count))
 
     keys = np.arange(first_key, first_key + count)
     got = storage.gather(keys % SLOTS, ["number", "image", "nothing"])
@@ -39,18 +43,26 @@ def test_rows_lie_where_their_keys_say_across_the_end(storage, first_key, count)
 
 
 def test_writing_leaves_the_other_slots_alone(storage):
-    storage.write(0, rows(10, 5))
+    put(storage, 0, rows(10, 5))
 
-    storage.write(9, rows(20, 2))  # slots 4 and 0
+    put(storage, 9, rows(20, 2))  # slots 4 and 0
 
     assert storage.gather(np.arange(5), ["number"])["number"].tolist() == [21, 11, 12, 13, 20]
 
 
+def test_rows_go_to_scattered_slots_and_of_one_given_twice_the_last_stays(storage):
+    put(storage, 0, rows(10, 5))
+
+    storage.write(np.array([3, 1, 3]), rows(20, 3))
+
+    assert storage.gather(np.arange(5), ["number"])["number"].tolist() == [10, 21, 12, 22, 14]
+
+
 def test_gathered_rows_are_copies_that_later_writes_do_not_touch(storage):
-    storage.write(0, rows(10, 5))
+    put(storage, 0, rows(10, 5))
 
     before = storage.gather(np.arange(5), ["number"])
-    storage.write(5, rows(20, 5))
+    put(storage, 5, rows(20, 5))
 
     assert before["number"].tolist() == [10, 11, 12, 13, 14]
 
@@ -58,14 +70,14 @@ def test_gathered_rows_are_copies_that_later_writes_do_not_touch(storage):
 def test_what_was_written_is_a_copy(storage):
     source = rows(10, 1)
 
-    storage.write(0, source)
+    put(storage, 0, source)
     source["number"][:] = 0
 
     assert storage.gather(np.array([0]), ["number"])["number"].tolist() == [10]
 
 
 def test_gather_keeps_axes_duplicates_and_the_order_of_names(storage):
-    storage.write(0, rows(10, 5))
+    put(storage, 0, rows(10, 5))
 
     got = storage.gather(np.array([[1, 1], [4, 0]]), ["image", "number"])
 

@@ -7,9 +7,7 @@ from replay_server.memory.rate_limiters import MinSize
 from replay_server.memory.samplers import PrioritizedSampler, UniformSampler
 from replay_server.memory.table import Table
 from replay_server.memory.windows import Sequences, Transitions
-
 from tests.replay_server.memory.step_twin import StepTwin
-
 
 GAMMA = 0.9
 
