@@ -4,7 +4,7 @@ import pytest
 
 from replay_server.errors import UnavailableError
 from replay_server.memory.errors import NothingToDrawError, RateLimitedError
-from replay_server.waiting import WaitingLine
+from replay_server.waiting import WaitingLine, wait_in_line
 
 LONG_S = 60.0
 
@@ -34,7 +34,7 @@ async def until_waiting(line: WaitingLine, count: int) -> None:
 async def start(line: WaitingLine, gate: Gate, *names: str) -> list[asyncio.Task[str]]:
     tasks = []
     for name in names:
-        run = line.run(lambda name=name: gate.attempt(name), LONG_S, None)
+        run = wait_in_line([line], lambda name=name: gate.attempt(name), LONG_S, None)
         tasks.append(asyncio.create_task(run))
         await until_waiting(line, len(tasks))
     return tasks
@@ -60,9 +60,9 @@ def test_a_last_attempt_is_made_when_the_time_is_over():
     async def scenario() -> None:
         line, gate = WaitingLine(), Gate()
         with pytest.raises(RateLimitedError):
-            await line.run(gate.attempt, 0.01, None)
+            await wait_in_line([line], gate.attempt, 0.01, None)
         gate.open = True
-        assert await line.run(gate.attempt, 0.01, None) == "a"
+        assert await wait_in_line([line], gate.attempt, 0.01, None) == "a"
         assert len(line) == 0
 
     asyncio.run(scenario())
@@ -72,7 +72,7 @@ def test_whoever_has_gone_is_not_served():
     async def scenario() -> None:
         line, gate = WaitingLine(), Gate()
         gone = asyncio.Event()
-        task = asyncio.create_task(line.run(gate.attempt, LONG_S, gone.wait()))  # type: ignore[arg-type]
+        task = asyncio.create_task(wait_in_line([line], gate.attempt, LONG_S, gone.wait()))  # type: ignore[arg-type]
         await until_waiting(line, 1)
 
         gone.set()
