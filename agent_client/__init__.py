@@ -5,6 +5,7 @@ torch tensors) and `agent_client.dqn` (an agent) are imported by name.
 """
 
 from agent_client.batches import Batch, DeleteResult, InsertResult, ScanResult, UpdateResult
+from agent_client.draws import Draw
 from agent_client.errors import (
     BadPriorityError,
     BatchTimeoutError,
@@ -51,6 +52,7 @@ __all__ = [
     "BatchTimeoutError",
     "ColumnMismatchError",
     "DeleteResult",
+    "Draw",
     "ForbiddenError",
     "InsertResult",
     "InvalidReplyError",

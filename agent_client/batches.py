@@ -4,12 +4,14 @@ The arrays of one reply are views of the one buffer that its body was received i
 the caller's own. To keep one small array of a large batch, copy it, or the buffer stays.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_client.indexed_columns import stacked_columns
 from replay_wire import messages
 from replay_wire.arrays import Array
 
@@ -27,10 +29,14 @@ class Batch:
         priorities: [B] float64, raw, as they stood after the draw.
         times_sampled: [B] int32, this draw included.
         ages: [B] int64, rows inserted into the table since that one.
-        columns: name -> [B, ...].
+        columns: name -> [B, ...]; in the indexed layout without observations (sequences: without
+            any stored column), but with `observation_index` and `next_observation_index`, [B, k] or
+            [B] int32 (sequences: `sequence_index`, [B, L]).
         size: items in the table.
         updated: keys of the update sent along that were there.
         stale: keys of it that were not.
+        rows: name -> [U, ...], what the indices point into, without an axis K; None in the stacked
+            layout.
     """
 
     keys: NDArray[np.int64]
@@ -43,10 +49,17 @@ class Batch:
     size: int
     updated: int
     stale: int
+    rows: dict[str, NDArray[Any]] | None = None
 
     @classmethod
-    def from_reply(cls, reply: messages.SampleReply) -> "Batch":
+    def from_reply(
+        cls, reply: messages.SampleReply, rows: dict[str, Array] | None = None
+    ) -> "Batch":
         """Return the batch of a reply, without a copy.
+
+        Args:
+            reply: in either layout, but without `rows` among its columns.
+            rows: what that held in the indexed layout.
 
         Raises:
             InvalidMessageError: an array's bytes are not those of its dtype and shape.
@@ -62,6 +75,19 @@ class Batch:
             size=reply.size,
             updated=reply.updated,
             stale=reply.stale,
+            rows=None if rows is None else _columns(rows, "columns.rows"),
+        )
+
+    def stacked(self) -> "Batch":
+        """Return the batch in the stacked layout: itself, or with its rows put where they belong.
+
+        Of transitions both `observation` and `next_observation` come, whatever columns were asked
+        for.
+        """
+        if self.rows is None:
+            return self
+        return dataclasses.replace(
+            self, columns=stacked_columns(self.columns, self.rows), rows=None
         )
 
 
@@ -125,5 +151,5 @@ class ScanResult:
         )
 
 
-def _columns(columns: dict[str, Array]) -> dict[str, NDArray[Any]]:
-    return {name: array.to_numpy(f"columns.{name}") for name, array in columns.items()}
+def _columns(columns: dict[str, Array], where: str = "columns") -> dict[str, NDArray[Any]]:
+    return {name: array.to_numpy(f"{where}.{name}") for name, array in columns.items()}

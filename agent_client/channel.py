@@ -7,8 +7,9 @@ reached the server, what the server refused for the moment (503), and what may h
 
 import random
 import ssl
+from collections.abc import Callable
 from copy import copy
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 import httpx
@@ -36,7 +37,7 @@ from replay_wire.json_codec import decode_json
 from replay_wire.messages import Problem
 from replay_wire.specs import check_resource_name
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "Reader"]
 
 ATTEMPTS: Final = 5
 _FIRST_PAUSE_S: Final = 0.1
@@ -44,7 +45,7 @@ _LONGEST_PAUSE_S: Final = 2.0
 _UNIX_SCHEME: Final = "http+unix://"
 _UNIX_BASE_URL: Final = "http://localhost"
 _LONGEST_RETRY_AFTER_S: Final = 30.0
-_METHODS_WITH_BODIES: Final = ("POST", "PUT")
+_METHODS_WITH_BODIES: Final = ("PATCH", "POST", "PUT")
 _GATEWAY_STATUSES: Final = (502, 503, 504)
 _NOTHING_HAPPENED: Final = (
     httpx.ConnectError,
@@ -58,6 +59,7 @@ _MEDIA_TYPE_HEADERS: Final = {
     "accept-encoding": "identity",  # httpx would ask for gzip, which costs more than a local link
     "content-type": MediaType.MSGPACK.value,
 }
+Reader: TypeAlias = Callable[[Buffer], Any]
 
 
 class Channel:
@@ -135,6 +137,7 @@ class Channel:
         message: object = None,
         repeatable: bool = False,
         wait_s: float = 0.0,
+        reader: Reader | None = None,
     ) -> Any:
         """Send a message and return the reply, of `endpoint.reply`'s type; None where it has none.
 
@@ -144,13 +147,14 @@ class Channel:
             message: a Struct or plain values; its arrays must stay as they are until the return.
             repeatable: whether it may happen twice without harm.
             wait_s: seconds that the server may wait before it answers.
+            reader: makes what is returned of a MessagePack body, in place of `endpoint.reply`.
 
         Raises:
             ReplayClientError: no answer, no reply, or a refusal.
             ValueError: the table's name cannot be one.
         """
         try:
-            return self._call_once(endpoint, table, message, repeatable, wait_s)
+            return self._call_once(endpoint, table, message, repeatable, wait_s, reader)
         except (ServerUnreachableError, ServerUnavailableError) as error:
             failure = error
         for attempt in stamina.retry_context(
@@ -164,11 +168,17 @@ class Channel:
             with attempt:
                 if attempt.num == 1:  # made above, where a request that succeeds pays for no loop
                     raise failure
-                return self._call_once(endpoint, table, message, repeatable, wait_s)
+                return self._call_once(endpoint, table, message, repeatable, wait_s, reader)
         raise failure
 
     def _call_once(
-        self, endpoint: Endpoint, table: str, message: object, repeatable: bool, wait_s: float
+        self,
+        endpoint: Endpoint,
+        table: str,
+        message: object,
+        repeatable: bool,
+        wait_s: float,
+        reader: Reader | None,
     ) -> Any:
         stream = BufferStream([] if message is None else encode(message))
         request = self._request(endpoint, table, stream, wait_s)
@@ -192,7 +202,7 @@ class Channel:
             raise ServerUnreachableError(url, reason, may_have_happened=happened) from error
         except httpx.RequestError as error:
             raise InvalidReplyError(url, f"{type(error).__name__}: {error}") from error
-        return _reply(url, endpoint, response, body)
+        return _reply(url, endpoint, response, body, reader)
 
     def _request(
         self, endpoint: Endpoint, table: str, stream: BufferStream, wait_s: float
@@ -236,7 +246,9 @@ def _body(response: httpx.Response) -> Buffer:
     return received
 
 
-def _reply(url: str, endpoint: Endpoint, response: httpx.Response, body: Buffer) -> Any:
+def _reply(
+    url: str, endpoint: Endpoint, response: httpx.Response, body: Buffer, reader: Reader | None
+) -> Any:
     """Return the reply that a response bears.
 
     Raises:
@@ -256,6 +268,8 @@ def _reply(url: str, endpoint: Endpoint, response: httpx.Response, body: Buffer)
     if not 200 <= status < 300:
         raise InvalidReplyError(url, f"status {status}")
     try:
+        if reader is not None:
+            return reader(body)
         if _is_json(response):
             return decode_json(body, endpoint.reply)
         return decode(body, endpoint.reply)

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent_client.batches import Batch
 from agent_client.delivery import pause_after
+from agent_client.draws import Layout
 from agent_client.errors import (
     BatchTimeoutError,
     PrefetcherClosedError,
@@ -65,6 +66,7 @@ class Prefetcher:
         depth: int = 2,
         beta: float | Callable[[], float] | None = None,
         columns: Sequence[str] | None = None,
+        layout: Layout = "stacked",
         device: "torch.device | str | None" = None,
         timeout_s: float = 60.0,
     ) -> None:
@@ -78,6 +80,8 @@ class Prefetcher:
             beta: importance-sampling exponent, or what tells it at each draw (called by the
                 prefetcher's thread); None takes the table's.
             columns: only these.
+            layout: "indexed" has each distinct row of a table of steps sent once; call `stacked` of
+                the batch where it is used.
             device: where `next_tensors` puts tensors; None is the CPU.
             timeout_s: how long `next` waits before it raises.
 
@@ -94,6 +98,7 @@ class Prefetcher:
         self._depth = depth
         self._beta = beta
         self._columns = columns
+        self._layout = layout
         self._device = device
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
@@ -252,6 +257,7 @@ class Prefetcher:
             self._batch_size,
             beta=self._beta() if callable(self._beta) else self._beta,
             columns=self._columns,
+            layout=self._layout,
             update=update,
             timeout_s=_LIMITER_WAIT_S,
         )

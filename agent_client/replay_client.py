@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -31,6 +32,7 @@ from agent_client.columns import (
     as_signature,
     needs_signature,
 )
+from agent_client.draws import Draw, Layout, priority_update, read_indexed, read_mixed
 from agent_client.errors import (
     InvalidReplyError,
     SchemaMismatchError,
@@ -43,9 +45,9 @@ from replay_wire.messages import (
     DeleteRequest,
     InfoReply,
     InsertRequest,
-    PriorityUpdate,
-    SampleRequest,
+    MixedSampleRequest,
     ScanRequest,
+    TableChange,
     WriterStamp,
 )
 
@@ -174,6 +176,39 @@ class ReplayClient:
         self._signatures.pop(table, None)
         self._channel.call(endpoints.DROP_TABLE, table=table)
 
+    def change_table(
+        self,
+        table: str,
+        *,
+        sampler: Mapping[str, Any] | None = None,
+        rate_limiter: Mapping[str, Any] | None = None,
+        max_times_sampled: int | None = None,
+    ) -> dict[str, Any]:
+        """Change how a live table is drawn from; return its document.
+
+        What is given is merged into what stands, key by key; another `kind` replaces all of it.
+
+        Args:
+            table: its name.
+            sampler: such as `{"alpha": 0.7}`; raw priorities are kept.
+            rate_limiter: begins anew, with the totals at 0.
+            max_times_sampled: draws after which an item goes; 0 is no limit.
+
+        Raises:
+            UnknownTableError: there is none.
+            InvalidRequestError: the change is none, or could never work; nothing has changed.
+        """
+        change = TableChange(
+            sampler=None if sampler is None else dict(sampler),
+            rate_limiter=None if rate_limiter is None else dict(rate_limiter),
+            max_times_sampled=max_times_sampled,
+        )
+        return _document(
+            self._channel.call(
+                endpoints.CHANGE_TABLE, table=table, message=change, repeatable=rate_limiter is None
+            )
+        )
+
     def reset_table(self, table: str) -> None:
         """Empty a table; its signature, key counter, totals and writers' sequences stay."""
         self._channel.call(endpoints.RESET_TABLE, table=table)
@@ -239,6 +274,7 @@ class ReplayClient:
         beta: float | None = None,
         normalize: Literal["batch", "table"] | None = None,
         columns: Sequence[str] | None = None,
+        layout: Layout = "stacked",
         update: tuple[ArrayLike, ArrayLike] | None = None,
         timeout_s: float = 0.0,
     ) -> Batch:
@@ -251,6 +287,8 @@ class ReplayClient:
             beta: importance-sampling exponent; None takes the table's.
             normalize: over what the highest weight is taken; None takes the table's.
             columns: only these.
+            layout: "indexed" has each distinct row of a table of steps sent once: the batch then
+                has `rows`, and its `stacked` puts them where they belong.
             update: keys and raw priorities, stored at the moment of the draw.
             timeout_s: how long the server waits for the rate limiter.
 
@@ -258,17 +296,49 @@ class ReplayClient:
             RateLimitedError: the table has too few items, or the limiter still said no.
             NothingToDrawError: no item has mass.
         """
-        request = SampleRequest(
+        draw = Draw(
+            table=table,
             batch_size=batch_size,
             batches=batches,
             beta=beta,
             normalize=normalize,
-            columns=None if columns is None else list(columns),
-            update=None if update is None else _priority_update(*update),
-            timeout=timeout_s,
+            columns=columns,
+            layout=layout,
+            update=update,
+            timeout_s=timeout_s,
         )
-        reply = self._channel.call(endpoints.SAMPLE, table=table, message=request, wait_s=timeout_s)
-        return self._result(Batch, reply, table)
+        reply = self._channel.call(
+            endpoints.SAMPLE,
+            table=table,
+            message=draw.request(),
+            wait_s=timeout_s,
+            reader=read_indexed if layout == "indexed" else None,
+        )
+        return reply if isinstance(reply, Batch) else self._result(Batch, reply, table)
+
+    def sample_mixed(self, draws: Sequence[Draw]) -> list[Batch]:
+        """Draw from several tables in one answer: half fresh, half replayed, say.
+
+        All draws are made or none, in their order; the longest `timeout_s` holds for all. As with
+        `sample`, draws whose answer was lost are not sent again.
+
+        Args:
+            draws: at least one; a table may appear twice.
+
+        Returns:
+            A batch for each draw.
+
+        Raises:
+            RateLimitedError: a table has too few items, or a limiter still said no.
+            NothingToDrawError: no item of a table has mass.
+        """
+        reply: list[Batch] = self._channel.call(
+            endpoints.MIXED_SAMPLE,
+            message=MixedSampleRequest(parts=[draw.part() for draw in draws]),
+            wait_s=max((draw.timeout_s for draw in draws), default=0.0),
+            reader=partial(read_mixed, layouts=[draw.layout for draw in draws]),
+        )
+        return reply
 
     def update_priorities(self, table: str, keys: ArrayLike, priorities: ArrayLike) -> UpdateResult:
         """Store new raw priorities; of one key given twice the last wins.
@@ -284,7 +354,7 @@ class ReplayClient:
         reply = self._channel.call(
             endpoints.UPDATE_PRIORITIES,
             table=table,
-            message=_priority_update(keys, priorities),
+            message=priority_update(keys, priorities),
             repeatable=True,
         )
         return UpdateResult(reply.updated, reply.stale)
@@ -347,10 +417,6 @@ class ReplayClient:
             return result_type.from_reply(reply)
         except InvalidMessageError as error:
             raise InvalidReplyError(f"{self._channel.base_url} ({table})", str(error)) from error
-
-
-def _priority_update(keys: ArrayLike, priorities: ArrayLike) -> PriorityUpdate:
-    return PriorityUpdate(keys=as_keys(keys), priorities=as_array(priorities))
 
 
 def _document(reply: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The only module of this package outside the learning code that imports torch; no
 before it is needed.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent_client.batches import Batch
+from agent_client.indexed_columns import stacked_columns
 
 __all__ = ["TensorBatch", "to_tensor"]
 
@@ -36,6 +38,7 @@ class TensorBatch:
         size: items in the table.
         updated: keys of the update sent along that were there.
         stale: keys of it that were not.
+        rows: name -> [U, ...] in the indexed layout, else None.
     """
 
     keys: torch.Tensor
@@ -48,6 +51,7 @@ class TensorBatch:
     size: int
     updated: int
     stale: int
+    rows: dict[str, torch.Tensor] | None = None
 
     @classmethod
     def from_batch(cls, batch: Batch, device: torch.device | str | None = None) -> "TensorBatch":
@@ -68,6 +72,20 @@ class TensorBatch:
             size=batch.size,
             updated=batch.updated,
             stale=batch.stale,
+            rows=None
+            if batch.rows is None
+            else {name: to_tensor(array, device) for name, array in batch.rows.items()},
+        )
+
+    def stacked(self) -> "TensorBatch":
+        """Return the batch in the stacked layout, indexed on the device that its tensors are on.
+
+        As `Batch.stacked`: itself where it is stacked already.
+        """
+        if self.rows is None:
+            return self
+        return dataclasses.replace(
+            self, columns=stacked_columns(self.columns, self.rows), rows=None
         )
 
 
