@@ -1,7 +1,8 @@
 """Clients of the replay server: the verbs, a writer for actors, batches ahead for learners.
 
-Importing this loads neither torch nor the server's packages. `agent_client.tensors` (batches as
-torch tensors) and `agent_client.dqn` (an agent) are imported by name.
+Importing this loads neither torch nor the server's packages. Imported by name are
+`agent_client.tensors` (batches as torch tensors), `agent_client.step_tables` (tables for spaces of
+Gymnasium) and `agent_client.dqn` (an agent).
 """
 
 from agent_client.batches import Batch, DeleteResult, InsertResult, ScanResult, UpdateResult
@@ -27,6 +28,7 @@ from agent_client.errors import (
     ServerUnavailableError,
     ServerUnreachableError,
     StaleSequenceError,
+    StepOrderError,
     StorageFullError,
     TableExistsError,
     TooLargeError,
@@ -43,10 +45,12 @@ from agent_client.errors import (
 )
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_client import ReplayClient
+from agent_client.step_writer import Autoreset, StepWriter
 from agent_client.transport import ReplayTransport
 from agent_client.writer import RowWriter
 
 __all__ = [
+    "Autoreset",
     "BadPriorityError",
     "Batch",
     "BatchTimeoutError",
@@ -76,6 +80,8 @@ __all__ = [
     "ServerUnavailableError",
     "ServerUnreachableError",
     "StaleSequenceError",
+    "StepOrderError",
+    "StepWriter",
     "StorageFullError",
     "TableExistsError",
     "TooLargeError",

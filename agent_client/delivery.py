@@ -80,6 +80,7 @@ class Delivery:
                     self._table,
                     block.columns(),
                     priorities=block.priorities(),
+                    streams=block.streams(),
                     writer=(self._writer_id, self._sequence),
                     timeout_s=0.0 if self._is_stopped.is_set() else _LIMITER_WAIT_S,
                 )

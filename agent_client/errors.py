@@ -26,6 +26,7 @@
     │   ├── ServerUnavailableError        503 unavailable
     │   └── StorageFullError              507 storage_full
     ├── ColumnMismatchError               a value that its column cannot hold, seen before sending
+    ├── StepOrderError                    a step of an episode that has not begun, or has ended
     ├── WriterError
     │   ├── WriterFailedError             rows were refused; the writer sends no more
     │   ├── WriterTimeoutError            rows are still unsent after the time that was given
@@ -38,6 +39,7 @@ A refused request has changed nothing. Whether a request without an answer has i
 `ServerUnreachableError.may_have_happened` is false.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from replay_wire.errors import ErrorCode
@@ -64,6 +66,7 @@ __all__ = [
     "ServerUnavailableError",
     "ServerUnreachableError",
     "StaleSequenceError",
+    "StepOrderError",
     "StorageFullError",
     "TableExistsError",
     "TooLargeError",
@@ -328,6 +331,22 @@ class ColumnMismatchError(ReplayClientError):
         self.expected = expected
         self.got = got
         super().__init__(f"column {column!r}: expected {expected}, got {got}")
+
+
+class StepOrderError(ReplayClientError):
+    """A step came where no episode is open: before `begin`, or after the episode's end.
+
+    Attributes:
+        environments: numbers of the environments, of a vector environment; else empty.
+    """
+
+    def __init__(self, environments: Sequence[int] = ()) -> None:
+        """Keep the facts and make a sentence of them."""
+        self.environments = tuple(environments)
+        whose = f" of environments {', '.join(map(str, environments))}" if environments else ""
+        super().__init__(
+            f"no episode{whose} is open: call begin with the observation that reset gave"
+        )
 
 
 class WriterError(ReplayClientError):

@@ -28,6 +28,7 @@ class RowBlock:
         capacity: rows that fit.
         count: rows that are there.
         has_priorities: whether the rows bear priorities; all or none of a block do.
+        has_streams: whether a row is of another stream than 0.
         begun_at: when the first row came, for the owner's use.
     """
 
@@ -36,10 +37,12 @@ class RowBlock:
         "_columns",
         "_priorities",
         "_scalars",
+        "_streams",
         "begun_at",
         "capacity",
         "count",
         "has_priorities",
+        "has_streams",
     )
 
     def __init__(self, signature: Signature, capacity: int) -> None:
@@ -52,8 +55,10 @@ class RowBlock:
         self.capacity = capacity
         self.count = 0
         self.has_priorities = False
+        self.has_streams = False
         self.begun_at = 0.0
         self._priorities = np.empty(capacity, np.float64)
+        self._streams = np.zeros(capacity, np.int64)
         self._columns = {
             name: np.empty((capacity, *shape), dtype) for name, (dtype, shape) in signature.items()
         }
@@ -68,13 +73,14 @@ class RowBlock:
             if column.ndim > 1
         ]
 
-    def append(self, row: Mapping[str, Any], priority: float | None) -> None:
+    def append(self, row: Mapping[str, Any], priority: float | None, stream: int = 0) -> None:
         """Copy a row's values into the next place, of which there must be one.
 
         Args:
             row: a value for each column: a number for a scalar column, an array (of the column's
                 dtype) or lists of numbers for others.
             priority: given for each row of a block or for none.
+            stream: an int64.
 
         Raises:
             ColumnMismatchError: the row does not fit; the block is as it was.
@@ -110,6 +116,9 @@ class RowBlock:
                 raise ValueError(f"expected a finite priority of at least 0, got {priority!r}")
             self._priorities[place] = priority
             self.has_priorities = True
+        if stream or self.has_streams:
+            self._streams[place] = stream
+            self.has_streams = True
         self.count = place + 1
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -120,10 +129,17 @@ class RowBlock:
         """Return [count] priorities, a view of the block; None where rows bear none."""
         return self._priorities[: self.count] if self.has_priorities else None
 
+    def streams(self) -> NDArray[np.int64] | None:
+        """Return [count] streams, a view of the block; None where all are of stream 0."""
+        return self._streams[: self.count] if self.has_streams else None
+
     def clear(self) -> None:
         """Make the block empty, to be filled again."""
+        if self.has_streams:
+            self._streams[: self.count] = 0
         self.count = 0
         self.has_priorities = False
+        self.has_streams = False
 
 
 def row_bytes(signature: Signature) -> int:

@@ -37,7 +37,9 @@ _JOIN_S: Final = 1.0
 
 
 class RowWriter:
-    """Sends rows to a table of rows. Thread-safe; the rows of one thread arrive in their order.
+    """Sends rows to a table. Thread-safe; the rows of one thread arrive in their order.
+
+    Rows of a table of steps are made by `agent_client.step_writer`.
 
     Make it in the process that appends: a thread does not survive a fork.
 
@@ -108,13 +110,16 @@ class RowWriter:
         )
         self._thread.start()
 
-    def append(self, row: Mapping[str, Any], priority: float | None = None) -> None:
+    def append(
+        self, row: Mapping[str, Any], priority: float | None = None, stream: int = 0
+    ) -> None:
         """Take a row; its values are copied. Waits only while too many rows are unacknowledged.
 
         Args:
             row: a value for each column of the table. Plain numbers and lists take the column's
                 dtype; arrays must have it already.
             priority: raw, finite and >= 0; None gives the row the table's highest so far.
+            stream: in tables of steps, which of this writer's environments the row is of.
 
         Raises:
             ColumnMismatchError: the row does not fit the table; it was not taken.
@@ -128,7 +133,7 @@ class RowWriter:
             block = self._filling
             if block is None or (block.count and block.has_priorities != (priority is not None)):
                 block = self._begin_block(row)
-            block.append(row, priority)
+            block.append(row, priority, stream)
             self.rows_appended += 1
             self._room -= 1
             count = block.count

@@ -67,6 +67,7 @@ def test_facts_that_did_not_come_are_none() -> None:
         errors.NotAReplayServerError("u", 1, None, 200),
         errors.InvalidReplyError("u", "r"),
         errors.ColumnMismatchError("c", "e", "g"),
+        errors.StepOrderError([1, 2]),
         errors.WriterClosedError(3, "r"),
         errors.BatchTimeoutError(1.0, "r"),
         errors.PrefetcherClosedError(),

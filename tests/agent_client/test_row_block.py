@@ -158,3 +158,23 @@ def test_a_row_that_the_wire_cannot_carry_is_refused() -> None:
 
 def test_the_bytes_of_a_row_are_counted() -> None:
     assert row_bytes(SIGNATURE) == 8 + 1 + 4 + 1
+
+
+def test_rows_bear_the_numbers_of_their_streams() -> None:
+    block = RowBlock(SIGNATURE, 4)
+    block.append(ROW, None)
+    assert block.streams() is None
+
+    block.append(ROW, None, 3)
+    block.append(ROW, None, 0)
+    streams = block.streams()
+    assert streams is not None
+    assert streams.tolist() == [0, 3, 0]
+
+    block.clear()
+    block.append(ROW, None)
+    block.append(ROW, None)
+    block.append(ROW, None, 1)
+    streams = block.streams()
+    assert streams is not None
+    assert streams.tolist() == [0, 0, 1]
