@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from agent_client.dqn.agent import Agent
-from agent_client.dqn.networks import QNetwork
+from agent_client.dqn.network_choice import AnyQNetwork
 from agent_client.run_errors import CheckpointError
 from agent_client.training_loop import TrainingProgress
 
@@ -84,7 +84,7 @@ def load_checkpoint(path: Path, agent: Agent) -> TrainingProgress:
     return progress
 
 
-def load_best_weights(path: Path, network: QNetwork) -> None:
+def load_best_weights(path: Path, network: AnyQNetwork) -> None:
     """Copy the best weights of the checkpoint at ``path`` into ``network``.
 
     Raises:
@@ -109,7 +109,7 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _load_weights(path: Path, name: str, network: QNetwork) -> None:
+def _load_weights(path: Path, name: str, network: AnyQNetwork) -> None:
     try:
         network.load_state_dict(load_file(path / f"{name}.safetensors"))
     except (OSError, SafetensorError) as error:

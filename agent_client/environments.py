@@ -1,6 +1,7 @@
-"""Gymnasium environments as a DQN wants them: float32 vectors in, an action number out."""
+"""Gymnasium environments as a DQN wants them: vectors or images in, an action number out."""
 
-from typing import Any
+import importlib
+from typing import Any, Final
 
 import gymnasium
 import numpy as np
@@ -9,23 +10,34 @@ from numpy.typing import NDArray
 
 from agent_client.run_errors import UnsuitableEnvironmentError
 
-Environment = gymnasium.Env[NDArray[np.float32], Any]
+Environment = gymnasium.Env[NDArray[Any], Any]
+
+LONGEST_EPISODE: Final = 10_000
+_IMAGE_AXES: Final = 3
+_REGISTERED_BY: Final = {"MinAtar": "minatar.gym"}
+"""Namespaces of environments that Gymnasium knows only once this module has been asked to."""
 
 
-def make_environment(environment_id: str, seed: int) -> Environment:
-    """Return an environment whose observations are float32 vectors and actions 0, 1, 2, ...
+def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> Environment:
+    """Return an environment with actions 0, 1, 2, ... whose observations are vectors or images.
 
-    Observations of other shapes are flattened, discrete ones become one-hot vectors.
+    Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to float32
+    vectors; discrete observations become one-hot vectors. An environment without a time limit
+    of its own is truncated after ``LONGEST_EPISODE`` steps, or a policy that runs in circles
+    would never come to an end.
 
     Args:
         environment_id: a name that Gymnasium knows, such as ``CartPole-v1``.
         seed: of the action space; episodes get theirs at reset.
+        frame_stack: with more than 1, observations are the last so many, oldest first, with a
+            leading axis; before there are as many the first one is repeated.
 
     Raises:
         UnsuitableEnvironmentError: no such environment, something to install is missing, or
             its actions are not a finite choice.
     """
     try:
+        _register(environment_id)
         environment: gymnasium.Env[Any, Any] = gymnasium.make(environment_id)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise UnsuitableEnvironmentError(environment_id, _one_line(error)) from error
@@ -40,18 +52,29 @@ def make_environment(environment_id: str, seed: int) -> Environment:
             lambda action: action + first_action,
             spaces.Discrete(int(environment.action_space.n)),
         )
-    if not _is_vector(environment.observation_space):
-        environment = wrappers.FlattenObservation(environment)
-    if environment.observation_space.dtype != np.float32:
-        environment = wrappers.DtypeObservation(environment, np.float32)
+    if environment.spec is None or environment.spec.max_episode_steps is None:
+        environment = wrappers.TimeLimit(environment, LONGEST_EPISODE)
+    if not _is_image(environment.observation_space):
+        if not _is_vector(environment.observation_space):
+            environment = wrappers.FlattenObservation(environment)
+        if environment.observation_space.dtype != np.float32:
+            environment = wrappers.DtypeObservation(environment, np.float32)
+    if frame_stack > 1:
+        environment = wrappers.FrameStackObservation(environment, frame_stack)
     environment.action_space.seed(seed)
     return environment
 
 
-def observation_size(environment: Environment) -> int:
-    """Return the length of the environment's observation vectors."""
-    (size,) = environment.observation_space.shape or (0,)
-    return int(size)
+def observation_shape(environment: Environment) -> tuple[int, ...]:
+    """Return the shape of observations: [D] or [H, W, C], after [k] where frames are stacked."""
+    return environment.observation_space.shape or ()
+
+
+def frame_space(environment: Environment) -> spaces.Space[Any]:
+    """Return the space of one frame, which is that of an observation where none are stacked."""
+    if isinstance(environment, wrappers.FrameStackObservation):
+        return environment.env.observation_space
+    return environment.observation_space
 
 
 def action_count(environment: Environment) -> int:
@@ -60,6 +83,21 @@ def action_count(environment: Environment) -> int:
     if not isinstance(space, spaces.Discrete):
         raise TypeError(f"make_environment gives discrete actions, not {space}")
     return int(space.n)
+
+
+def _register(environment_id: str) -> None:
+    namespace = environment_id.rpartition("/")[0]
+    module = _REGISTERED_BY.get(namespace)
+    if module is not None and environment_id not in gymnasium.registry:
+        importlib.import_module(module).register_envs()
+
+
+def _is_image(space: spaces.Space[Any]) -> bool:
+    return (
+        isinstance(space, spaces.Box)
+        and len(space.shape) == _IMAGE_AXES
+        and space.dtype in (np.dtype(np.bool_), np.dtype(np.uint8))
+    )
 
 
 def _is_vector(space: spaces.Space[Any]) -> bool:

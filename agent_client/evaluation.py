@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent_client.dqn.networks import GreedyPolicy
+from agent_client.dqn.network_choice import Policy
 from agent_client.environments import Environment
 from agent_client.seeding import EpisodePurpose, episode_seed
 
@@ -56,7 +56,7 @@ def evaluation_seeds(seed: int, purpose: EpisodePurpose, episodes: int) -> list[
     return [episode_seed(seed, purpose, episode) for episode in range(episodes)]
 
 
-def evaluate(environment: Environment, policy: GreedyPolicy, seeds: Sequence[int]) -> Evaluation:
+def evaluate(environment: Environment, policy: Policy, seeds: Sequence[int]) -> Evaluation:
     """Play one greedy episode from each seed.
 
     Args:
@@ -72,7 +72,7 @@ def evaluate(environment: Environment, policy: GreedyPolicy, seeds: Sequence[int
     return Evaluation(tuple(_play_episode(environment, policy, seed) for seed in seeds))
 
 
-def _play_episode(environment: Environment, policy: GreedyPolicy, seed: int) -> float:
+def _play_episode(environment: Environment, policy: Policy, seed: int) -> float:
     observation, _ = environment.reset(seed=seed)
     total = 0.0
     while True:

@@ -85,7 +85,34 @@ CARTPOLE: Final = Preset(
     ),
 )
 
-PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, GENERIC)}
+# Young & Tian (2019, arXiv 1903.03176) train for 5,000,000 frames; these are for minutes on one
+# core, not for their scores.
+MINATAR: Final = Preset(
+    name="minatar",
+    environment_ids=tuple(
+        f"MinAtar/{game}-v{version}"
+        for game in ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
+        for version in (0, 1)
+    ),
+    steps=100_000,
+    evaluation_period=10_000,
+    dqn=DQNConfig(
+        hidden_units=(128,),
+        learning_rate=3e-4,
+        learning_rate_final=3e-4,
+        batch_size=32,
+        n_step=3,
+        frame_stack=4,
+        target_update_period=500,
+        update_period=4,
+        updates_per_round=1,
+        epsilon_final=0.05,
+        epsilon_decay_steps=40_000,
+        importance_anneal_steps=100_000,
+    ),
+)
+
+PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, MINATAR, GENERIC)}
 
 
 def preset_for(environment_id: str) -> Preset:

@@ -1,7 +1,7 @@
 """What the training loop wants of a replay memory, whoever provides it.
 
-``agent_client.writer.RowWriter`` and ``agent_client.prefetcher.Prefetcher`` provide it over
-HTTP; tests do so in memory.
+``agent_client.step_writer.StepWriter`` and ``agent_client.prefetcher.Prefetcher`` provide it
+over HTTP; tests do so in memory.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class TransitionWriter(Protocol):
-    """What the loop wants of ``agent_client.writer.RowWriter``."""
+class EpisodeWriter(Protocol):
+    """What the loop wants of ``agent_client.step_writer.StepWriter``."""
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Take one transition to be sent; returns at once."""
+    def begin(self, observation: Any) -> None:
+        """Begin an episode with its first observation."""
+
+    def append(
+        self, action: Any, observation: Any, reward: Any, terminated: Any, truncated: Any
+    ) -> None:
+        """Take one step, with the observation that came of it; returns at once."""
 
     def flush(self) -> None:
-        """Return when the server has acknowledged every transition appended so far."""
+        """Return when the server has acknowledged every step that it can have by now."""
 
 
 class DrawnBatch(Protocol):
@@ -35,11 +40,14 @@ class DrawnBatch(Protocol):
 
     @property
     def columns(self) -> Mapping[str, Tensor]:
-        """The columns of ``dqn.transition_columns``, each [B, ...]."""
+        """The columns of ``dqn.replay_table.DRAWN_COLUMNS``, each [B, ...]."""
 
     @property
     def size(self) -> int:
         """Items in the table when the batch was drawn."""
+
+    def stacked(self) -> "DrawnBatch":
+        """Return the batch with whole observations among its columns."""
 
 
 class BatchSource(Protocol):

@@ -46,12 +46,12 @@ class UnsuitableEnvironmentError(RunRequestError):
 
 
 class UnsuitableTableError(RunRequestError):
-    """A named table stands already, with other columns than the run would insert.
+    """A named table stands already, with other columns or items than the run works with.
 
     Attributes:
         table: its name.
-        expected: columns of the run, name to dtype and shape.
-        actual: columns of the table.
+        expected: the run's spec of a table.
+        actual: the table's, at least its ``columns`` and ``items``.
     """
 
     def __init__(self, table: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> None:
@@ -60,8 +60,8 @@ class UnsuitableTableError(RunRequestError):
         self.expected = expected
         self.actual = actual
         super().__init__(
-            f"table {table!r} stands already and does not fit: this run needs the columns "
-            f"{_columns_as_text(expected)}, the table has {_columns_as_text(actual)}"
+            f"table {table!r} stands already and does not fit: this run needs "
+            f"{_contents_as_text(expected)}; the table has {_contents_as_text(actual)}"
         )
 
 
@@ -129,7 +129,10 @@ class EmbeddedServerError(RunError):
         super().__init__(f"the embedded replay server {reason}{said}")
 
 
-def _columns_as_text(columns: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {column['dtype']}{list(column['shape'])}" for name, column in columns.items()
+def _contents_as_text(spec: Mapping[str, Any]) -> str:
+    columns = ", ".join(
+        f"{name} {column['dtype']}{list(column['shape'])}"
+        for name, column in spec["columns"].items()
     )
+    items = ", ".join(f"{name} {value}" for name, value in spec["items"].items())
+    return f"the columns {columns} and the items {items}"

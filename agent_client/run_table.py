@@ -2,7 +2,7 @@
 
 A run that names no table gets one of its own, with a name that no other run has, and drops
 it at the end. A table that was named stays: it is made if there is none, and used with the
-transitions that it holds if its columns are the right ones.
+transitions that it holds if its columns and its items are the right ones.
 """
 
 import re
@@ -25,11 +25,11 @@ class RunTable:
 
     Attributes:
         name: on the server.
-        rows: transitions that it held at first.
+        size: transitions that it held at first.
     """
 
     name: str
-    rows: int
+    size: int
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def open_run_table(
         keep: whether that one, too, stays on the server.
 
     Raises:
-        UnsuitableTableError: the named table stands already, with other columns.
+        UnsuitableTableError: the named table stands already, with other columns or items.
         ReplayClientError: the server cannot be reached or refuses.
     """
     if name is not None:
@@ -73,9 +73,10 @@ def _make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> R
     except UnknownTableError:
         document = client.create_table(name, spec)
     actual = document["spec"].get("columns") or spec["columns"]
-    if not _same_columns(actual, spec["columns"]):
-        raise UnsuitableTableError(name, spec["columns"], actual)
-    return RunTable(name, int(document["stats"]["rows"]))
+    items = document["spec"]["items"]
+    if not _same_columns(actual, spec["columns"]) or items != spec["items"]:
+        raise UnsuitableTableError(name, spec, {"columns": actual, "items": items})
+    return RunTable(name, int(document["stats"]["size"]))
 
 
 def _same_columns(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -111,8 +111,10 @@ class RunConfig:
             "stop_return": self.stop_return,
             "out": None,
         }
-        hyperparameters = dataclasses.asdict(self.dqn)
-        hyperparameters["hidden_units"] = list(self.dqn.hidden_units)
+        hyperparameters = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self.dqn).items()
+        }
         document = {name: value for name, value in settings.items() if value is not None}
         return {**document, "dqn": hyperparameters}
 

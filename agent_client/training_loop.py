@@ -10,19 +10,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import LearnerStep, TransitionBatch
-from agent_client.dqn.networks import GreedyPolicy, copy_weights
+from agent_client.dqn.network_choice import greedy_policy
+from agent_client.dqn.networks import copy_weights
 from agent_client.dqn.schedules import LinearSchedule
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
-from agent_client.replay_access import BatchSource, TransitionWriter
+from agent_client.replay_access import BatchSource, EpisodeWriter
 from agent_client.seeding import EpisodePurpose, episode_seed
 
 
@@ -93,7 +93,7 @@ class TrainingProgress:
 
 @dataclass(slots=True)
 class _Episode:
-    observation: NDArray[np.float32]
+    observation: NDArray[Any]
     total: float = 0.0
     length: int = 0
 
@@ -103,13 +103,14 @@ class TrainingLoop:
     """Trains an agent; holds what its observers may read.
 
     Attributes:
-        environment: where the agent acts while training.
+        environment: where the agent acts while training; with a frame stack above 1 its
+            observations are stacks, [k, ...], the newest frame last.
         evaluation_environment: another instance of the same, for greedy episodes.
         agent: changed by training.
         config: hyper-parameters.
         plan: how long, and when to stop.
-        writer: takes each transition.
-        open_batches: called once, when the table holds ``learning_starts`` transitions, with
+        writer: takes each step, with single frames.
+        open_batches: called once, when ``learning_starts`` steps are in the table, with
             a function that tells the importance exponent beta of the moment (it is called
             from another thread); returns what batches come from.
         observers: told what happens, in this order.
@@ -125,7 +126,7 @@ class TrainingLoop:
     agent: Agent
     config: DQNConfig
     plan: TrainingPlan
-    writer: TransitionWriter
+    writer: EpisodeWriter
     open_batches: Callable[[Callable[[], float]], BatchSource]
     observers: tuple[LoopObserver, ...] = ()
     rows_before: int = 0
@@ -139,6 +140,8 @@ class TrainingLoop:
         config = self.config
         self.replay_size = self.rows_before
         self._rows = self.rows_before
+        # A step is no transition before its n-th successor is there.
+        self._learns_from = max(config.learning_starts, config.n_step + 1)
         self._batches: BatchSource | None = None
         self._beta = LinearSchedule(
             config.importance_exponent_start,
@@ -168,9 +171,7 @@ class TrainingLoop:
             if self.stop_requested:
                 return StopReason.INTERRUPTED
             episode = self._take_step(episode)
-            if self._rows >= self.config.learning_starts and self._is_due(
-                self.config.update_period
-            ):
+            if self._rows >= self._learns_from and self._is_due(self.config.update_period):
                 for _ in range(self.config.updates_per_round):
                     self._learn()
             progress.seconds = time.monotonic() - started
@@ -187,20 +188,18 @@ class TrainingLoop:
     def _begin_episode(self) -> _Episode:
         seed = episode_seed(self.plan.seed, EpisodePurpose.TRAINING, self.progress.episode)
         observation, _ = self.environment.reset(seed=seed)
+        self.writer.begin(self._newest_frame(observation))
         return _Episode(observation)
 
+    def _newest_frame(self, observation: NDArray[Any]) -> NDArray[Any]:
+        return observation[-1] if self.config.frame_stack > 1 else observation
+
     def _take_step(self, episode: _Episode) -> _Episode:
-        """Act once, hand the transition to the writer, and return the episode to go on with."""
+        """Act once, hand the step to the writer, and return the episode to go on with."""
         action = self.agent.actor.act(episode.observation, self.progress.step)
         next_observation, reward, terminated, truncated, _ = self.environment.step(action)
         self.writer.append(
-            {
-                "observation": episode.observation,
-                "action": action,
-                "reward": float(reward),
-                "discount": 0.0 if terminated else self.config.discount,
-                "next_observation": next_observation,
-            }
+            action, self._newest_frame(next_observation), float(reward), terminated, truncated
         )
         self._rows += 1
         self.replay_size = min(self._rows, self.config.replay_capacity)
@@ -219,7 +218,7 @@ class TrainingLoop:
         if self._batches is None:
             self.writer.flush()
             self._batches = self.open_batches(lambda: self.beta)
-        batch = self._batches.next_tensors()
+        batch = self._batches.next_tensors().stacked()
         columns = batch.columns
         transitions = TransitionBatch(
             observation=columns["observation"],
@@ -254,6 +253,6 @@ class TrainingLoop:
     def _play(self, purpose: EpisodePurpose, episodes: int) -> Evaluation:
         return evaluate(
             self.evaluation_environment,
-            GreedyPolicy(self.agent.network),
+            greedy_policy(self.agent.network),
             evaluation_seeds(self.plan.seed, purpose, episodes),
         )

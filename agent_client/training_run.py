@@ -9,15 +9,22 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from agent_client.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
 from agent_client.dqn.agent import Agent
-from agent_client.dqn.networks import GreedyPolicy, QNetwork
-from agent_client.dqn.replay_table import transition_table_spec
+from agent_client.dqn.network_choice import greedy_policy, make_network
+from agent_client.dqn.replay_table import DRAWN_COLUMNS, transition_table_spec
 from agent_client.embedded_server import EmbeddedServer
-from agent_client.environments import action_count, make_environment, observation_size
+from agent_client.environments import (
+    Environment,
+    action_count,
+    frame_space,
+    make_environment,
+    observation_shape,
+)
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.interrupts import stop_on_signals
 from agent_client.learning_curve import draw_learning_curve
@@ -26,11 +33,12 @@ from agent_client.prefetcher import Prefetcher
 from agent_client.progress import ProgressDisplay
 from agent_client.replay_access import BatchSource
 from agent_client.replay_client import ReplayClient
-from agent_client.run_errors import SettingsError
+from agent_client.run_errors import SettingsError, UnsuitableEnvironmentError
 from agent_client.run_folder import RunFolder
 from agent_client.run_table import RunTable, open_run_table, own_table_name
 from agent_client.seeding import EpisodePurpose, seed_everything
 from agent_client.settings import RunConfig
+from agent_client.step_writer import StepWriter
 from agent_client.trackers import open_tracker
 from agent_client.training_loop import StopReason, TrainingLoop, TrainingPlan, TrainingProgress
 from agent_client.writer import RowWriter
@@ -78,11 +86,9 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     torch.set_num_threads(1)
     settings = run.settings
     generator = seed_everything(settings.seed)
-    environment = make_environment(settings.env, settings.seed)
-    evaluation_environment = make_environment(settings.env, settings.seed)
-    agent = Agent.build(
-        observation_size(environment), action_count(environment), run.dqn, generator
-    )
+    environment = _environment(run, settings.seed)
+    evaluation_environment = _environment(run, settings.seed)
+    agent = _agent(run, environment, generator)
     progress = TrainingProgress()
     if resume:
         progress = load_checkpoint(folder.checkpoint, agent)
@@ -91,7 +97,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     with ExitStack() as stack:
         url = settings.server or stack.enter_context(EmbeddedServer()).url
         client = stack.enter_context(_connect(url))
-        table = stack.enter_context(_open_table(client, run, observation_size(environment)))
+        table = stack.enter_context(_open_table(client, run, environment))
         folder.create(run.to_toml())
         tracker = open_tracker(settings.tracker, folder.tracker)
         metrics = MetricsLog(folder.metrics, tracker, resume_step=progress.step if resume else None)
@@ -102,14 +108,14 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             agent=agent,
             config=run.dqn,
             plan=_plan(run),
-            writer=stack.enter_context(RowWriter(client, table.name)),
+            writer=StepWriter(stack.enter_context(RowWriter(client, table.name))),
             open_batches=_batches_of(client, table, run, stack),
             observers=(
                 stack.enter_context(metrics),
                 stack.enter_context(display),
                 _CheckpointAtEvaluations(folder),
             ),
-            rows_before=table.rows,
+            rows_before=table.size,
             progress=progress,
         )
         stack.enter_context(stop_on_signals(loop))
@@ -149,13 +155,11 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
         UnsuitableEnvironmentError: the environment cannot be used.
         CheckpointError: the folder holds no weights, or they do not fit.
     """
-    environment = make_environment(run.settings.env, seed)
-    network = QNetwork(
-        observation_size(environment), action_count(environment), run.dqn.hidden_units
-    )
+    environment = _environment(run, seed)
+    network = make_network(observation_shape(environment), action_count(environment), run.dqn)
     load_best_weights(folder.checkpoint, network)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
-    evaluation = evaluate(environment, GreedyPolicy(network), seeds)
+    evaluation = evaluate(environment, greedy_policy(network), seeds)
     evaluation.write(folder.evaluation)
     return evaluation
 
@@ -175,6 +179,19 @@ class _CheckpointAtEvaluations:
     def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
         """Save."""
         save_checkpoint(self._path, loop.agent, loop.progress)
+
+
+def _environment(run: RunConfig, seed: int) -> Environment:
+    return make_environment(run.settings.env, seed, run.dqn.frame_stack)
+
+
+def _agent(run: RunConfig, environment: Environment, generator: np.random.Generator) -> Agent:
+    try:
+        return Agent.build(
+            observation_shape(environment), action_count(environment), run.dqn, generator
+        )
+    except ValueError as error:
+        raise UnsuitableEnvironmentError(run.settings.env, str(error)) from error
 
 
 def _plan(run: RunConfig) -> TrainingPlan:
@@ -200,12 +217,14 @@ def _connect(url: str) -> ReplayClient:
 
 
 def _open_table(
-    client: ReplayClient, run: RunConfig, observation_length: int
+    client: ReplayClient, run: RunConfig, environment: Environment
 ) -> AbstractContextManager[RunTable]:
     settings = run.settings
     return open_run_table(
         client,
-        transition_table_spec(run.dqn, observation_length, settings.seed),
+        transition_table_spec(
+            run.dqn, frame_space(environment), action_count(environment), settings.seed
+        ),
         name=settings.table,
         own_name=own_table_name(settings.env, settings.algorithm, settings.seed),
         keep=settings.keep_table,
@@ -218,6 +237,16 @@ def _batches_of(
     """Return what opens the prefetcher once it is needed, to be closed with ``stack``."""
 
     def open_batches(beta: Callable[[], float]) -> BatchSource:
-        return stack.enter_context(Prefetcher(client, table.name, run.dqn.batch_size, beta=beta))
+        return stack.enter_context(
+            Prefetcher(
+                client,
+                table.name,
+                run.dqn.batch_size,
+                beta=beta,
+                columns=DRAWN_COLUMNS,
+                # Stacked frames repeat each other; single ones are not worth the indices.
+                layout="indexed" if run.dqn.frame_stack > 1 else "stacked",
+            )
+        )
 
     return open_batches

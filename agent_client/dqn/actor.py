@@ -1,9 +1,11 @@
 """The epsilon-greedy actor: what to do at an observation while training."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_client.dqn.networks import GreedyPolicy
+from agent_client.dqn.network_choice import Policy
 from agent_client.dqn.schedules import LinearSchedule
 
 
@@ -12,7 +14,7 @@ class Actor:
 
     def __init__(
         self,
-        policy: GreedyPolicy,
+        policy: Policy,
         action_count: int,
         epsilon: LinearSchedule,
         generator: np.random.Generator,
@@ -34,11 +36,11 @@ class Actor:
         """Return the probability of a random action at environment step ``step``."""
         return self._epsilon.value(step)
 
-    def act(self, observation: NDArray[np.float32], step: int) -> int:
+    def act(self, observation: NDArray[Any], step: int) -> int:
         """Return an action in [0, action_count) for ``observation`` at environment step ``step``.
 
         Args:
-            observation: [observation_size] float32.
+            observation: as the policy takes it.
             step: environment steps that the run has done before this one.
         """
         if self.generator.random() < self.epsilon(step):

@@ -1,5 +1,7 @@
 """An agent: network, actor and learner, put together."""
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +10,7 @@ import numpy as np
 from agent_client.dqn.actor import Actor
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import Learner
-from agent_client.dqn.networks import GreedyPolicy, QNetwork, copy_weights
+from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
 from agent_client.dqn.schedules import LinearSchedule
 
 
@@ -23,29 +25,37 @@ class Agent:
         learner: trains it.
     """
 
-    network: QNetwork
-    best_network: QNetwork
+    network: AnyQNetwork
+    best_network: AnyQNetwork
     actor: Actor
     learner: Learner
 
     @classmethod
     def build(
         cls,
-        observation_size: int,
+        observation_shape: Sequence[int],
         action_count: int,
         config: DQNConfig,
         generator: np.random.Generator,
     ) -> Self:
-        """Return a fresh agent; weights come from torch's global generator."""
-        network = QNetwork(observation_size, action_count, config.hidden_units)
-        best_network = QNetwork(observation_size, action_count, config.hidden_units)
-        copy_weights(network, best_network)
+        """Return a fresh agent; weights come from torch's global generator.
+
+        Args:
+            observation_shape: of vectors or images, stacked or not, as ``make_network`` takes it.
+            action_count: number of actions.
+            config: hyper-parameters.
+            generator: of the actor's random actions.
+
+        Raises:
+            ValueError: images are too small for the configured convolutions.
+        """
+        network = make_network(observation_shape, action_count, config)
         epsilon = LinearSchedule(
             config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
         )
         return cls(
             network=network,
-            best_network=best_network,
-            actor=Actor(GreedyPolicy(network), action_count, epsilon, generator),
+            best_network=deepcopy(network),
+            actor=Actor(greedy_policy(network), action_count, epsilon, generator),
             learner=Learner(network, config),
         )

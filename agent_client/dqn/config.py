@@ -35,6 +35,9 @@ class DQNConfig:
     hidden_units: tuple[int, ...] = _hyperparameter(
         (256, 256), "units of each hidden layer, input to output"
     )
+    convolution_channels: tuple[int, ...] = _hyperparameter(
+        (16,), "filters of each 3x3 convolution, where observations are images"
+    )
     learning_rate: float = _hyperparameter(1e-3, "step size of Adam at the first learner step")
     learning_rate_final: float = _hyperparameter(
         1e-3, "step size of Adam after learning_rate_decay_steps; equal to learning_rate: constant"
@@ -45,6 +48,8 @@ class DQNConfig:
     adam_epsilon: float = _hyperparameter(1e-8, "term that keeps Adam from dividing by zero")
     batch_size: int = _hyperparameter(64, "transitions per learner step")
     discount: float = _hyperparameter(0.99, "what a reward is worth one step later, 0 to 1")
+    n_step: int = _hyperparameter(1, "steps whose rewards a transition sums up")
+    frame_stack: int = _hyperparameter(1, "observations in a row that the network sees at once")
     double_q: bool = _hyperparameter(
         True, "choose the next action by the online network, value it by the target network"
     )
@@ -60,8 +65,8 @@ class DQNConfig:
     max_gradient_norm: float = _hyperparameter(10.0, "longest gradient before it is scaled down")
     update_period: int = _hyperparameter(256, "environment steps between rounds of learner steps")
     updates_per_round: int = _hyperparameter(128, "learner steps in a round")
-    learning_starts: int = _hyperparameter(1_000, "transitions in the table before learning begins")
-    replay_capacity: int = _hyperparameter(100_000, "transitions that the table holds")
+    learning_starts: int = _hyperparameter(1_000, "steps in the table before learning begins")
+    replay_capacity: int = _hyperparameter(100_000, "steps that the table holds")
     priority_exponent: float = _hyperparameter(
         0.6, "how strongly priorities tell; 0 draws uniformly"
     )
@@ -92,6 +97,8 @@ class DQNConfig:
             "updates_per_round",
             "learning_starts",
             "replay_capacity",
+            "n_step",
+            "frame_stack",
         ):
             if getattr(self, name) < SMALLEST_PERIOD:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -122,8 +129,14 @@ class DQNConfig:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.target_update_rate > 1.0:
             raise ValueError(f"target_update_rate must not exceed 1, not {self.target_update_rate}")
-        if any(units < 1 for units in self.hidden_units):
-            raise ValueError(f"hidden_units must be positive, not {self.hidden_units}")
+        for name in ("hidden_units", "convolution_channels"):
+            if any(units < 1 for units in getattr(self, name)):
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.n_step + self.frame_stack > self.replay_capacity:
+            raise ValueError(
+                f"replay_capacity ({self.replay_capacity}) must hold the n_step ({self.n_step}) + "
+                f"frame_stack ({self.frame_stack}) steps that a transition spans"
+            )
         if self.learning_starts > self.replay_capacity:
             raise ValueError(
                 f"learning_starts ({self.learning_starts}) must not exceed "

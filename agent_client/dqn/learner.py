@@ -4,6 +4,7 @@ Algorithm 1 of Schaul et al. (2016) from line 9 on, with the replay memory elsew
 comes in as tensors, priorities go out as an array.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from agent_client.dqn import losses
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.networks import QNetwork, copy_weights, move_weights
+from agent_client.dqn.network_choice import AnyQNetwork
+from agent_client.dqn.networks import move_weights
 from agent_client.dqn.schedules import LinearSchedule
 
 
@@ -22,11 +24,11 @@ class TransitionBatch:
     """Transitions to learn from.
 
     Attributes:
-        observation: [B, observation_size] float32.
+        observation: [B, ...] as the network takes it.
         action: [B] int64.
         reward: [B] float32.
-        discount: [B] float32, gamma or 0 after termination.
-        next_observation: [B, observation_size] float32.
+        discount: [B] float32, gamma to the power of the steps in between, or 0 after termination.
+        next_observation: [B, ...], alike.
         weights: [B] float32, importance weights in (0, 1].
     """
 
@@ -58,7 +60,7 @@ class LearnerStep:
 class Learner:
     """Trains the online network and drags the target network behind it."""
 
-    def __init__(self, network: QNetwork, config: DQNConfig) -> None:
+    def __init__(self, network: AnyQNetwork, config: DQNConfig) -> None:
         """Make a learner.
 
         Args:
@@ -66,10 +68,7 @@ class Learner:
             config: hyper-parameters.
         """
         self.network = network
-        self.target_network = QNetwork(
-            network.observation_size, network.action_count, config.hidden_units
-        ).requires_grad_(False)
-        copy_weights(network, self.target_network)
+        self.target_network = deepcopy(network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
         )

@@ -1,6 +1,7 @@
 """TD targets, TD errors, the weighted loss and new priorities: pure functions of tensors.
 
-``discount`` comes with each transition: gamma, or 0 after *termination*. Truncation, such as
+``discount`` comes with each transition: gamma to the power of its steps, of which ``reward`` is
+the discounted sum, or 0 after *termination*. Truncation, such as
 a time limit, ends the episode but not the return, so its discount stays gamma and the target
 goes on counting on what the next observation is worth (Pardo et al. 2018,
 arXiv 1712.00378). No function here needs a flag for either.

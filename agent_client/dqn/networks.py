@@ -22,7 +22,7 @@ class QNetwork(nn.Module):
         """Make a network with PyTorch's default initialization, from torch's global generator.
 
         Args:
-            observation_size: length of an observation vector.
+            observation_size: length of an observation vector, or of a stack of them end to end.
             action_count: number of actions.
             hidden_units: units of each hidden layer; none makes Q linear in the observation.
         """
@@ -45,12 +45,12 @@ class QNetwork(nn.Module):
         """Return Q(o, a) of every action.
 
         Args:
-            observation: [B, observation_size] float32.
+            observation: [B, observation_size] float32, or [B, k, D] with k D = observation_size.
 
         Returns:
             [B, action_count] float32, in units of the return.
         """
-        values: Tensor = self.layers(observation)
+        values: Tensor = self.layers(observation.flatten(1))
         return values
 
 
@@ -68,8 +68,12 @@ class GreedyPolicy:
         self._biases = [layer.bias.detach().numpy() for layer in network.linear_layers]
 
     def values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return [action_count] float32, Q(o, a) for ``observation`` [observation_size] float32."""
-        activation = observation
+        """Return [action_count] float32, Q(o, a) of one observation.
+
+        Args:
+            observation: [observation_size] float32, or [k, D].
+        """
+        activation = observation.reshape(-1)
         for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
             activation = np.maximum(activation @ weight + bias, 0.0)
         values: NDArray[np.float32] = activation @ self._weights[-1] + self._biases[-1]
@@ -80,13 +84,13 @@ class GreedyPolicy:
         return int(self.values(observation).argmax())
 
 
-def copy_weights(source: QNetwork, destination: QNetwork) -> None:
+def copy_weights(source: nn.Module, destination: nn.Module) -> None:
     """Copy all weights of ``source`` into the memory of ``destination``."""
     move_weights(source, destination, rate=1.0)
 
 
 @torch.no_grad()
-def move_weights(source: QNetwork, destination: QNetwork, *, rate: float) -> None:
+def move_weights(source: nn.Module, destination: nn.Module, *, rate: float) -> None:
     """Move ``destination`` by ``rate`` of the way to ``source``, in place.
 
     Rate 1 copies (Mnih et al. 2015); a small rate at every learner step is the Polyak

@@ -1,44 +1,47 @@
-"""The table of transitions that a DQN wants from a replay server.
+"""The table of steps that a DQN wants from a replay server.
 
 Plain dictionaries in the form of the protocol's table spec; nothing here talks to a server.
 """
 
-from typing import Any
+from typing import Any, Final
+
+from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
+from agent_client.step_tables import step_table_spec
 
-ColumnSpecs = dict[str, dict[str, Any]]
-
-
-def transition_columns(observation_size: int) -> ColumnSpecs:
-    """Return dtype and shape of each column of a transition, as the protocol writes them."""
-    return {
-        "observation": {"dtype": "<f4", "shape": [observation_size]},
-        "action": {"dtype": "<i8", "shape": []},
-        "reward": {"dtype": "<f4", "shape": []},
-        "discount": {"dtype": "<f4", "shape": []},
-        "next_observation": {"dtype": "<f4", "shape": [observation_size]},
-    }
+DRAWN_COLUMNS: Final = ("observation", "action", "reward", "discount", "next_observation")
 
 
-def transition_table_spec(config: DQNConfig, observation_size: int, seed: int) -> dict[str, Any]:
-    """Return the spec of a prioritized table of transitions.
+def transition_table_spec(
+    config: DQNConfig, observation_space: spaces.Space[Any], action_count: int, seed: int
+) -> dict[str, Any]:
+    """Return the spec of a prioritized table of steps, drawn as n-step transitions.
+
+    Draws wait for fewer items than ``learning_starts``: the newest steps are no items before
+    their future is known, and in a full table the final observations take room, too.
 
     Args:
-        config: capacity, alpha, the first beta, and how many rows draws must wait for.
-        observation_size: length of an observation vector.
+        config: capacity, alpha, the first beta, and what a transition is.
+        observation_space: of one frame.
+        action_count: number of actions.
         seed: of the table's own generator, so that draws can be repeated.
     """
-    return {
-        "capacity": config.replay_capacity,
-        "columns": transition_columns(observation_size),
-        "items": {"kind": "row"},
-        "sampler": {
+    window = config.n_step + config.frame_stack
+    fewest = min(config.learning_starts - config.n_step, (config.replay_capacity - window) // 2)
+    spec = step_table_spec(
+        observation_space,
+        spaces.Discrete(action_count),
+        config.replay_capacity,
+        n_step=config.n_step,
+        discount=config.discount,
+        frame_stack=config.frame_stack,
+        sampler={
             "kind": "prioritized",
             "alpha": config.priority_exponent,
             "beta": config.importance_exponent_start,
         },
-        "remover": {"kind": "fifo"},
-        "rate_limiter": {"kind": "min_size", "min_size": config.learning_starts},
-        "seed": seed,
-    }
+        rate_limiter={"kind": "min_size", "min_size": max(1, fewest)},
+        seed=seed,
+    )
+    return {**spec, "remover": {"kind": "fifo"}}

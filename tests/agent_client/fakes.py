@@ -31,16 +31,24 @@ class FakeTensorBatch:
     columns: dict[str, Tensor]
     size: int
 
+    def stacked(self) -> "FakeTensorBatch":
+        return self
+
 
 class FakeTable:
-    """A prioritized table of rows: keys count up, slot = key % capacity."""
+    """A prioritized table of one-step transitions: keys count up, slot = key % capacity."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.capacity = int(spec["capacity"])
         self.alpha = float(spec["sampler"]["alpha"])
+        self.discount = float(spec["items"]["discount"])
+        stored = spec["columns"]
+        drawn = {name: stored[name] for name in ("observation", "action", "reward")}
+        drawn["discount"] = stored["reward"]
+        drawn["next_observation"] = stored["observation"]
         self.columns = {
             name: np.zeros((self.capacity, *column["shape"]), column["dtype"])
-            for name, column in spec["columns"].items()
+            for name, column in drawn.items()
         }
         self.priorities = np.zeros(self.capacity)
         self.masses = np.zeros(self.capacity)
@@ -86,16 +94,32 @@ class FakeTable:
 
 
 class FakeWriter:
-    """Delivers rows to the table in groups, as a writer in the background does."""
+    """Delivers transitions to the table in groups, as a writer in the background does."""
 
     def __init__(self, table: FakeTable, group: int = 64) -> None:
         self.appended: list[Mapping[str, Any]] = []
+        self.ends: list[tuple[bool, bool]] = []
         self._table = table
         self._group = group
         self._waiting: list[Mapping[str, Any]] = []
+        self._observation: NDArray[Any] = np.empty(0)
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        self._waiting.append({name: np.copy(value) for name, value in row.items()})
+    def begin(self, observation: Any) -> None:
+        self._observation = np.copy(observation)
+
+    def append(
+        self, action: Any, observation: Any, reward: Any, terminated: Any, truncated: Any
+    ) -> None:
+        row = {
+            "observation": self._observation,
+            "action": action,
+            "reward": reward,
+            "discount": 0.0 if terminated else self._table.discount,
+            "next_observation": np.copy(observation),
+        }
+        self.ends.append((terminated, truncated))
+        self._waiting.append(row)
+        self._observation = np.copy(observation)
         if len(self._waiting) >= self._group:
             self.flush()
 
@@ -166,11 +190,11 @@ class Corridor(gymnasium.Env[NDArray[np.float32], Any]):
 def corridor_loop() -> TrainingLoop:
     """A loop that has not begun, for observers to look at."""
     config = DQNConfig(hidden_units=(4,), learning_starts=5, batch_size=2)
-    table = FakeTable(transition_table_spec(config, 1, seed=0))
+    table = FakeTable(transition_table_spec(config, Corridor().observation_space, 2, seed=0))
     return TrainingLoop(
         environment=Corridor(),
         evaluation_environment=Corridor(),
-        agent=Agent.build(1, 2, config, np.random.default_rng(0)),
+        agent=Agent.build((1,), 2, config, np.random.default_rng(0)),
         config=config,
         plan=TrainingPlan(
             steps=100,

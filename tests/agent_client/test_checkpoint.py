@@ -23,7 +23,7 @@ OBSERVATION = np.array([0.1, -0.2], np.float32)
 
 
 def agent_of(seed: int, config: DQNConfig = CONFIG) -> Agent:
-    return Agent.build(2, 2, config, seed_everything(seed))
+    return Agent.build((2,), 2, config, seed_everything(seed))
 
 
 def train_a_little(agent: Agent, steps: int) -> None:

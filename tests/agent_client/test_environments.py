@@ -1,5 +1,7 @@
 """What an environment must be for a DQN, and what is made of it."""
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -7,7 +9,13 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from agent_client.environments import action_count, make_environment, observation_size
+from agent_client.environments import (
+    LONGEST_EPISODE,
+    action_count,
+    frame_space,
+    make_environment,
+    observation_shape,
+)
 from agent_client.run_errors import UnsuitableEnvironmentError
 
 
@@ -17,7 +25,7 @@ def test_observations_are_float32_vectors() -> None:
     observation, _ = environment.reset(seed=0)
 
     assert observation.dtype == np.float32
-    assert observation.shape == (observation_size(environment),) == (4,)
+    assert observation.shape == observation_shape(environment) == (4,)
     assert action_count(environment) == 2
 
 
@@ -57,6 +65,83 @@ def test_actions_that_do_not_start_at_zero_are_shifted() -> None:
 
     assert action_count(environment) == 3
     assert seen == [7]
+
+
+class Picture(gymnasium.Env[Any, Any]):
+    """Shows the number of the step in every pixel, and never ends."""
+
+    observation_space = spaces.Box(0, 255, (6, 5, 2), np.uint8)
+    action_space = spaces.Discrete(2)
+
+    def step(self, action):  # type: ignore[no-untyped-def]
+        self._step += 1
+        return np.full((6, 5, 2), self._step % 256, np.uint8), 0.0, False, False, {}
+
+    def reset(self, *, seed=None, options=None):  # type: ignore[no-untyped-def]
+        self._step = 0
+        return np.zeros((6, 5, 2), np.uint8), {}
+
+
+@pytest.fixture
+def picture_id() -> Iterator[str]:
+    gymnasium.register("Picture-v0", lambda **options: Picture(), disable_env_checker=True)
+    yield "Picture-v0"
+    del gymnasium.registry["Picture-v0"]
+
+
+def test_images_stay_as_they_are(picture_id: str) -> None:
+    environment = make_environment(picture_id, seed=0)
+
+    observation, _ = environment.reset(seed=0)
+
+    assert observation.dtype == np.uint8
+    assert observation.shape == observation_shape(environment) == (6, 5, 2)
+    assert frame_space(environment) == environment.observation_space
+
+
+def test_frames_are_stacked_oldest_first(picture_id: str) -> None:
+    environment = make_environment(picture_id, seed=0, frame_stack=3)
+
+    first, _ = environment.reset(seed=0)
+    environment.step(0)
+    later, *_ = environment.step(0)
+    latest, *_ = environment.step(0)
+
+    assert observation_shape(environment) == (3, 6, 5, 2)
+    assert frame_space(environment).shape == (6, 5, 2)
+    assert first[:, 0, 0, 0].tolist() == [0, 0, 0]
+    assert later[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert latest[:, 0, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_episodes_without_a_limit_of_their_own_are_truncated(picture_id: str) -> None:
+    environment = make_environment(picture_id, seed=0)
+    environment.reset(seed=0)
+
+    ends = [environment.step(0)[2:4] for _ in range(LONGEST_EPISODE)]
+
+    assert ends[-1] == (False, True)
+    assert not any(truncated for _, truncated in ends[:-1])
+
+
+def test_minatar_is_known_where_it_is_installed() -> None:
+    pytest.importorskip("minatar")
+
+    environment = make_environment("MinAtar/Breakout-v1", seed=0, frame_stack=4)
+
+    observation, _ = environment.reset(seed=0)
+    assert observation.shape == (4, 10, 10, 4)
+    assert observation.dtype == np.bool_
+    assert action_count(environment) == 3
+
+
+def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "minatar.gym", None)
+    for known in [name for name in gymnasium.registry if name.startswith("MinAtar/")]:
+        monkeypatch.delitem(gymnasium.registry, known)
+
+    with pytest.raises(UnsuitableEnvironmentError, match="minatar"):
+        make_environment("MinAtar/Breakout-v1", seed=0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.replay_table import transition_table_spec
@@ -14,7 +15,13 @@ from agent_client.run_errors import UnsuitableTableError
 from agent_client.run_table import open_run_table, own_table_name
 from replay_wire.messages import Problem
 
-SPEC = transition_table_spec(DQNConfig(), observation_size=4, seed=0)
+
+def spec_of(observation_size: int, config: DQNConfig | None = None) -> dict[str, Any]:
+    space = spaces.Box(-1.0, 1.0, (observation_size,))
+    return transition_table_spec(config or DQNConfig(), space, action_count=2, seed=0)
+
+
+SPEC = spec_of(4)
 
 
 class FakeTables:
@@ -22,11 +29,12 @@ class FakeTables:
 
     def __init__(self, **tables: Mapping[str, Any]) -> None:
         self.documents: dict[str, dict[str, Any]] = {
-            name: {"spec": dict(spec), "stats": {"rows": 77}} for name, spec in tables.items()
+            name: {"spec": dict(spec), "stats": {"size": 77, "rows": 99}}
+            for name, spec in tables.items()
         }
 
     def create_table(self, table: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-        self.documents[table] = {"spec": dict(spec), "stats": {"rows": 0}}
+        self.documents[table] = {"spec": dict(spec), "stats": {"size": 0, "rows": 0}}
         return self.documents[table]
 
     def describe_table(self, table: str) -> dict[str, Any]:
@@ -56,7 +64,7 @@ def test_own_table_is_dropped_at_the_end() -> None:
     tables = FakeTables()
 
     with open_run_table(as_client(tables), SPEC, name=None, own_name="own", keep=False) as table:
-        assert (table.name, table.rows) == ("own", 0)
+        assert (table.name, table.size) == ("own", 0)
         assert list(tables.documents) == ["own"]
 
     assert tables.documents == {}
@@ -89,7 +97,7 @@ def test_named_table_is_made_and_stays() -> None:
     with open_run_table(
         as_client(tables), SPEC, name="shared", own_name="own", keep=False
     ) as table:
-        assert (table.name, table.rows) == ("shared", 0)
+        assert (table.name, table.size) == ("shared", 0)
 
     assert list(tables.documents) == ["shared"]
 
@@ -100,7 +108,7 @@ def test_named_table_that_fits_is_used_with_its_rows() -> None:
     with open_run_table(
         as_client(tables), SPEC, name="shared", own_name="own", keep=False
     ) as table:
-        assert (table.name, table.rows) == ("shared", 77)
+        assert (table.name, table.size) == ("shared", 77)
 
     assert tables.documents["shared"]["spec"]["capacity"] == 7
 
@@ -115,7 +123,7 @@ def test_named_table_without_a_signature_yet_is_used() -> None:
 
 
 def test_named_table_of_other_columns_is_refused_and_left_alone() -> None:
-    other = transition_table_spec(DQNConfig(), observation_size=8, seed=0)
+    other = spec_of(8)
     tables = FakeTables(shared=other)
 
     with (
@@ -125,8 +133,26 @@ def test_named_table_of_other_columns_is_refused_and_left_alone() -> None:
         pass
 
     assert caught.value.table == "shared"
-    assert caught.value.actual == other["columns"]
+    assert caught.value.actual["columns"] == other["columns"]
     assert list(tables.documents) == ["shared"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(DQNConfig(n_step=3), id="n_step"),
+        pytest.param(DQNConfig(discount=0.9), id="discount"),
+        pytest.param(DQNConfig(frame_stack=2), id="frame_stack"),
+    ],
+)
+def test_named_table_of_other_transitions_is_refused(config: DQNConfig) -> None:
+    tables = FakeTables(shared=spec_of(4, config))
+
+    with (
+        pytest.raises(UnsuitableTableError, match="items"),
+        open_run_table(as_client(tables), SPEC, name="shared", own_name="own", keep=False),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "ALE/Pong-v5", "x" * 100, "__"])

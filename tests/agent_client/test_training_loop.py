@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from gymnasium.wrappers import FrameStackObservation
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
@@ -75,8 +76,8 @@ class Bench:
 def bench(
     config: DQNConfig = CONFIG, plan: TrainingPlan = PLAN, *, rows_before: int = 0, goal: int = 3
 ) -> Bench:
-    agent = Agent.build(1, 2, config, seed_everything(plan.seed))
-    table = FakeTable(transition_table_spec(config, 1, plan.seed))
+    agent = Agent.build((1,), 2, config, seed_everything(plan.seed))
+    table = FakeTable(transition_table_spec(config, Corridor().observation_space, 2, plan.seed))
     opened_at: list[int] = []
     betas: list[float] = []
     sources: list[FakeBatchSource] = []
@@ -130,6 +131,40 @@ def test_transition_holds_the_observation_before_and_after_the_action() -> None:
     for row in it.writer.appended:
         assert row["next_observation"] - row["observation"] == row["action"]
         assert row["reward"] == -1.0
+
+
+def test_the_writer_is_told_termination_from_truncation() -> None:
+    it = bench(goal=3)
+
+    it.loop.run()
+
+    terminated = [length for _, length in it.recorder.episodes if length < 5]
+    assert sum(ends[0] for ends in it.writer.ends) >= len(terminated) > 0
+    assert sum(ends[1] for ends in it.writer.ends) > 0
+    assert (True, True) not in it.writer.ends
+
+
+def test_learning_waits_until_a_step_has_its_successors() -> None:
+    it = bench(replace(CONFIG, learning_starts=1, n_step=7, update_period=1))
+
+    it.loop.run()
+
+    assert it.opened_at == [8]
+
+
+def test_the_writer_gets_single_frames_of_stacks() -> None:
+    it = bench(replace(CONFIG, frame_stack=2))
+    it.loop.environment = FrameStackObservation(it.environment, 2)
+    it.loop.evaluation_environment = FrameStackObservation(Corridor(), 2)
+    it.loop.agent = Agent.build((2, 1), 2, it.loop.config, np.random.default_rng(0))
+    it.loop.plan = replace(PLAN, steps=19)
+
+    it.loop.run()
+    it.writer.flush()
+
+    assert all(row["observation"].shape == (1,) for row in it.writer.appended)
+    for row in it.writer.appended:
+        assert row["next_observation"] - row["observation"] == row["action"]
 
 
 def test_learning_waits_until_enough_transitions_are_in_the_table() -> None:

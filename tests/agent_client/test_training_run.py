@@ -59,7 +59,7 @@ def test_own_table_is_gone_afterwards_and_a_kept_one_is_not(
 
         assert main([*arguments, "--out", str(tmp_path / "two"), "--keep-table"]) == 0
         (document,) = client.list_tables()
-        assert document["stats"]["rows"] == 150
+        assert document["stats"]["size"] in (149, 150)  # the last step may lack its successor
         assert document["stats"]["sampled_total"] > 0
         assert document["stats"]["updated_total"] > 0
         client.delete_table(document["name"])
@@ -72,10 +72,10 @@ def test_named_table_is_used_again_with_what_it_holds(server_url: str, tmp_path:
         assert main([*arguments, "--out", str(tmp_path / "one")]) == 0
         assert main([*arguments, "--out", str(tmp_path / "two")]) == 0
 
-        assert client.describe_table("shared")["stats"]["rows"] == 300
+        assert client.describe_table("shared")["stats"]["size"] in (298, 299, 300)
         client.delete_table("shared")
 
-    # With 150 transitions there already, the second run learns from its tenth step on.
+    # With 149 or 150 transitions there already, the second run learns from its tenth step on.
     learned = [
         read_metrics(tmp_path / run / "metrics.csv")[-1].learner_steps for run in ("one", "two")
     ]

@@ -22,6 +22,10 @@ from agent_client.dqn.config import DQNConfig
         pytest.param("target_update_rate", 1.5, id="beyond_the_online_network"),
         pytest.param("epsilon_decay_steps", -1, id="negative_steps"),
         pytest.param("hidden_units", (64, 0), id="layer_without_units"),
+        pytest.param("convolution_channels", (0,), id="convolution_without_filters"),
+        pytest.param("n_step", 0, id="no_step"),
+        pytest.param("frame_stack", 0, id="no_frame"),
+        pytest.param("n_step", 100_000, id="window_beyond_the_table"),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(name: str, value: Any) -> None:
