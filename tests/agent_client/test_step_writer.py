@@ -243,6 +243,21 @@ def test_further_columns_and_map_actions_are_zero_in_the_final_row() -> None:
     assert final["log_probability"] == 0
 
 
+def test_a_reset_by_hand_comes_before_the_one_that_was_due() -> None:
+    rows = Rows()
+    steps = StepWriter(rows, 1)
+    no, yes = np.zeros(1, bool), np.ones(1, bool)
+    steps.begin(np.array([0]))
+    steps.append(np.zeros(1), np.array([1]), np.zeros(1), yes, no)
+
+    steps.begin(np.array([10]), mask=yes)
+    steps.append(np.zeros(1), np.array([11]), np.zeros(1), no, no)
+    steps.append(np.zeros(1), np.array([12]), np.zeros(1), no, no)
+
+    assert [int(row["observation"]) for row in rows.rows] == [0, 1, 10, 11]
+    assert [bool(row["is_first"]) for row in rows.rows] == [True, False, True, False]
+
+
 def test_priorities_go_with_their_steps() -> None:
     one, many = Rows(), Rows()
     alone, vector = StepWriter(one), StepWriter(many, 2, autoreset=Autoreset.DISABLED)
