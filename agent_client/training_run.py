@@ -151,7 +151,10 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
     """
     environment = make_environment(run.settings.env, seed)
     network = QNetwork(
-        observation_size(environment), action_count(environment), run.dqn.hidden_units
+        observation_size(environment),
+        action_count(environment),
+        run.dqn.hidden_units,
+        layer_norm=run.dqn.layer_norm,
     )
     load_best_weights(folder.checkpoint, network)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)

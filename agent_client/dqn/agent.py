@@ -1,5 +1,6 @@
 """An agent: network, actor and learner, put together."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from agent_client.dqn.actor import Actor
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import Learner
-from agent_client.dqn.networks import GreedyPolicy, QNetwork, copy_weights
+from agent_client.dqn.networks import GreedyPolicy, QNetwork
 from agent_client.dqn.schedules import LinearSchedule
 
 
@@ -37,15 +38,15 @@ class Agent:
         generator: np.random.Generator,
     ) -> Self:
         """Return a fresh agent; weights come from torch's global generator."""
-        network = QNetwork(observation_size, action_count, config.hidden_units)
-        best_network = QNetwork(observation_size, action_count, config.hidden_units)
-        copy_weights(network, best_network)
+        network = QNetwork(
+            observation_size, action_count, config.hidden_units, layer_norm=config.layer_norm
+        )
         epsilon = LinearSchedule(
             config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
         )
         return cls(
             network=network,
-            best_network=best_network,
+            best_network=deepcopy(network),
             actor=Actor(GreedyPolicy(network), action_count, epsilon, generator),
             learner=Learner(network, config),
         )

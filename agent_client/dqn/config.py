@@ -35,6 +35,9 @@ class DQNConfig:
     hidden_units: tuple[int, ...] = _hyperparameter(
         (256, 256), "units of each hidden layer, input to output"
     )
+    layer_norm: bool = _hyperparameter(
+        False, "normalize hidden layers, which keeps values from growing without end"
+    )
     learning_rate: float = _hyperparameter(1e-3, "step size of Adam at the first learner step")
     learning_rate_final: float = _hyperparameter(
         1e-3, "step size of Adam after learning_rate_decay_steps; equal to learning_rate: constant"

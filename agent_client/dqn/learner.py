@@ -4,6 +4,7 @@ Algorithm 1 of Schaul et al. (2016) from line 9 on, with the replay memory elsew
 comes in as tensors, priorities go out as an array.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from agent_client.dqn import losses
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.networks import QNetwork, copy_weights, move_weights
+from agent_client.dqn.networks import QNetwork, move_weights
 from agent_client.dqn.schedules import LinearSchedule
 
 
@@ -66,10 +67,7 @@ class Learner:
             config: hyper-parameters.
         """
         self.network = network
-        self.target_network = QNetwork(
-            network.observation_size, network.action_count, config.hidden_units
-        ).requires_grad_(False)
-        copy_weights(network, self.target_network)
+        self.target_network = deepcopy(network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
         )

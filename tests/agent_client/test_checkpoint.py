@@ -83,8 +83,8 @@ def test_random_generators_go_on_where_they_stood(tmp_path: Path) -> None:
 def test_policy_of_a_restored_agent_uses_the_restored_weights(tmp_path: Path) -> None:
     original, restored = agent_of(seed=0), agent_of(seed=99)
     with torch.no_grad():
-        original.network.linear_layers[-1].bias.copy_(torch.tensor([0.0, 100.0]))
-        restored.network.linear_layers[-1].bias.copy_(torch.tensor([100.0, 0.0]))
+        original.network.layers[-1].bias.copy_(torch.tensor([0.0, 100.0]))
+        restored.network.layers[-1].bias.copy_(torch.tensor([100.0, 0.0]))
     save_checkpoint(tmp_path / "checkpoint", original, TrainingProgress())
 
     load_checkpoint(tmp_path / "checkpoint", restored)
@@ -132,13 +132,13 @@ def test_half_written_checkpoint_is_not_taken_for_one(tmp_path: Path) -> None:
 def test_best_weights_load_alone(tmp_path: Path) -> None:
     agent = agent_of(seed=0)
     with torch.no_grad():
-        agent.best_network.linear_layers[0].weight.fill_(0.25)
+        agent.best_network.layers[0].weight.fill_(0.25)
     save_checkpoint(tmp_path / "checkpoint", agent, TrainingProgress())
     network = QNetwork(2, 2, CONFIG.hidden_units)
 
     load_best_weights(tmp_path / "checkpoint", network)
 
-    assert set(network.linear_layers[0].weight.flatten().tolist()) == {0.25}
+    assert set(network.layers[0].weight.flatten().tolist()) == {0.25}
 
 
 def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:

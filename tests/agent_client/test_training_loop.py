@@ -216,8 +216,8 @@ def test_best_weights_are_kept_when_later_ones_are_worse(monkeypatch: pytest.Mon
 
     assert it.loop.progress.best_return == -1.0
     assert it.loop.progress.best_step == 30
-    assert it.loop.agent.best_network.linear_layers[0].weight.tolist() != (
-        it.loop.agent.network.linear_layers[0].weight.tolist()
+    assert it.loop.agent.best_network.layers[0].weight.tolist() != (
+        it.loop.agent.network.layers[0].weight.tolist()
     )
 
 
