@@ -19,7 +19,7 @@ def test_network_computes_layers_with_rectifiers_between() -> None:
     # Q = (2*2 + 5*0 + 0.5, -1*2 + 7*0 + 0) = (4.5, -2)
     network = QNetwork(2, 2, hidden_units=(2,))
     with torch.no_grad():
-        first, last = network.linear_layers
+        first, last = [layer for layer in network.layers if isinstance(layer, torch.nn.Linear)]
         first.weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, 0.0]]))
         first.bias.copy_(torch.tensor([3.0, 0.0]))
         last.weight.copy_(torch.tensor([[2.0, 5.0], [-1.0, 7.0]]))
