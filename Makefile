@@ -4,8 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow coverage serve compose clean
+.PHONY: help install demo test check format test-slow test-docker coverage serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -36,6 +38,9 @@ format: install ## put the code into form
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+test-docker: install ## the images, built and brought up for real; needs a container engine
+	$(BIN)/python -m pytest -m docker tests/docker
+
 coverage: install ## branch coverage of the normal tests
 	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'
 	$(BIN)/python -m coverage report --show-missing
@@ -44,7 +49,7 @@ serve: install  ## a server on port 8000 of this machine
 	$(BIN)/replay-server serve
 
 compose: ## the server and an agent in containers
-	docker-compose up --build --abort-on-container-exit --exit-code-from agent
+	$(COMPOSE) up --build --abort-on-container-exit --exit-code-from agent
 
 clean:          ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

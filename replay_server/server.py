@@ -6,12 +6,12 @@ import logging
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from numba.core.event import Event, Listener, install_listener
 
 from replay_server.listening import listen, url_of
 from replay_server.settings import ServerSettings
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _KEEP_ALIVE_S = 75
 _GRACE_S = 30
-_COMPILING_NOTICE_S = 1.5
 
 
 def serve(settings: ServerSettings) -> None:
@@ -40,7 +39,7 @@ def serve(settings: ServerSettings) -> None:
     try:
         with stop.held_back():  # so that a socket file that was made is known to be ours
             listener = listen(settings.host, settings.port, settings.uds)
-        with _Notice("compiling the kernels; this happens once and takes some seconds"):
+        with install_listener("numba:compile", _CompilingNotice()):
             from replay_server.api.app import create_app
 
             app = create_app(settings)
@@ -59,6 +58,10 @@ def serve(settings: ServerSettings) -> None:
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
         _Server(config, app.state.service, url, stop).run(sockets=[listener])
+    except Exception:
+        if stop.came:  # what the signal broke off, compiled code above all, fails in its own ways
+            raise SystemExit(0) from None
+        raise
     finally:
         if listener is not None:
             listener.close()
@@ -121,15 +124,16 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _Notice:
-    """Logs a line if what it encloses takes longer than usual."""
+class _CompilingNotice(Listener):
+    """Says that kernels are being compiled, once, when the first of them is not in the cache."""
 
-    def __init__(self, text: str) -> None:
-        self._timer = threading.Timer(_COMPILING_NOTICE_S, logger.warning, (text,))
-        self._timer.daemon = True
+    def __init__(self) -> None:
+        self._is_said = False
 
-    def __enter__(self) -> None:
-        self._timer.start()
+    def on_start(self, event: Event) -> None:
+        if not self._is_said:
+            self._is_said = True
+            logger.warning("compiling the kernels; this happens once and takes some seconds")
 
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+    def on_end(self, event: Event) -> None:
+        pass

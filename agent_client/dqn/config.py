@@ -38,6 +38,9 @@ class DQNConfig:
     convolution_channels: tuple[int, ...] = _hyperparameter(
         (16,), "filters of each 3x3 convolution, where observations are images"
     )
+    layer_norm: bool = _hyperparameter(
+        False, "normalize hidden layers, which keeps values from growing without end"
+    )
     learning_rate: float = _hyperparameter(1e-3, "step size of Adam at the first learner step")
     learning_rate_final: float = _hyperparameter(
         1e-3, "step size of Adam after learning_rate_decay_steps; equal to learning_rate: constant"

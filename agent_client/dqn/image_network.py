@@ -26,6 +26,8 @@ class ImageQNetwork(nn.Module):
         action_count: int,
         convolution_channels: Sequence[int],
         hidden_units: Sequence[int],
+        *,
+        layer_norm: bool = False,
     ) -> None:
         """Make a network with PyTorch's default initialization, from torch's global generator.
 
@@ -35,6 +37,7 @@ class ImageQNetwork(nn.Module):
             action_count: number of actions.
             convolution_channels: filters of each convolution.
             hidden_units: units of each hidden layer after them.
+            layer_norm: normalize each of those before its rectifier.
 
         Raises:
             ValueError: the shape is none of images, or too small for so many convolutions.
@@ -57,7 +60,10 @@ class ImageQNetwork(nn.Module):
         area = (height - shrinkage) * (width - shrinkage)
         sizes = [channels[-1] * area, *hidden_units]
         for inputs, outputs in itertools.pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            layers.append(nn.Linear(inputs, outputs))
+            if layer_norm:
+                layers.append(nn.LayerNorm(outputs))
+            layers.append(nn.ReLU())
         layers.append(nn.Linear(sizes[-1], action_count))
         self.layers = nn.Sequential(*layers)
 

@@ -37,12 +37,16 @@ def make_network(
     """
     if len(observation_shape) >= _IMAGE_AXES:
         return ImageQNetwork(
-            observation_shape, action_count, config.convolution_channels, config.hidden_units
+            observation_shape,
+            action_count,
+            config.convolution_channels,
+            config.hidden_units,
+            layer_norm=config.layer_norm,
         )
     size = 1
     for length in observation_shape:
         size *= length
-    return QNetwork(size, action_count, config.hidden_units)
+    return QNetwork(size, action_count, config.hidden_units, layer_norm=config.layer_norm)
 
 
 def greedy_policy(network: AnyQNetwork) -> Policy:

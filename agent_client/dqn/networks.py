@@ -1,12 +1,15 @@
 """The action-value network Q(o, a; theta) and the greedy policy that it implies."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+Vector: TypeAlias = NDArray[np.float32]
 
 
 class QNetwork(nn.Module):
@@ -14,10 +17,19 @@ class QNetwork(nn.Module):
 
     Mnih et al. (2015): all action values come from one forward pass. Observations here are
     vectors, so plain layers with rectifiers stand where the paper has convolutions.
+
+    Layer normalization (Ba et al. 2016, arXiv 1607.06450) after each hidden layer bounds what the
+    network says of actions that were never tried, and so keeps bootstrapped values from growing
+    without end (Ball et al. 2023, arXiv 2302.02948, section 4.2).
     """
 
     def __init__(
-        self, observation_size: int, action_count: int, hidden_units: Sequence[int]
+        self,
+        observation_size: int,
+        action_count: int,
+        hidden_units: Sequence[int],
+        *,
+        layer_norm: bool = False,
     ) -> None:
         """Make a network with PyTorch's default initialization, from torch's global generator.
 
@@ -25,6 +37,7 @@ class QNetwork(nn.Module):
             observation_size: length of an observation vector, or of a stack of them end to end.
             action_count: number of actions.
             hidden_units: units of each hidden layer; none makes Q linear in the observation.
+            layer_norm: normalize each hidden layer before its rectifier.
         """
         super().__init__()
         self.observation_size = observation_size
@@ -32,14 +45,12 @@ class QNetwork(nn.Module):
         sizes = [observation_size, *hidden_units]
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            layers.append(nn.Linear(inputs, outputs))
+            if layer_norm:
+                layers.append(nn.LayerNorm(outputs))
+            layers.append(nn.ReLU())
         layers.append(nn.Linear(sizes[-1], action_count))
         self.layers = nn.Sequential(*layers)
-
-    @property
-    def linear_layers(self) -> list[nn.Linear]:
-        """The layers that hold weights, input to output."""
-        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return Q(o, a) of every action.
@@ -64,24 +75,42 @@ class GreedyPolicy:
 
     def __init__(self, network: QNetwork) -> None:
         """Look at the weights of ``network``, which must stay on the CPU."""
-        self._weights = [layer.weight.detach().numpy().T for layer in network.linear_layers]
-        self._biases = [layer.bias.detach().numpy() for layer in network.linear_layers]
+        self._layers = [_in_numpy(layer) for layer in network.layers]
 
-    def values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+    def values(self, observation: Vector) -> Vector:
         """Return [action_count] float32, Q(o, a) of one observation.
 
         Args:
             observation: [observation_size] float32, or [k, D].
         """
-        activation = observation.reshape(-1)
-        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
-            activation = np.maximum(activation @ weight + bias, 0.0)
-        values: NDArray[np.float32] = activation @ self._weights[-1] + self._biases[-1]
+        values = observation.reshape(-1)
+        for layer in self._layers:
+            values = layer(values)
         return values
 
-    def action(self, observation: NDArray[np.float32]) -> int:
+    def action(self, observation: Vector) -> int:
         """Return the action of highest value in [0, action_count); of equal ones the first."""
         return int(self.values(observation).argmax())
+
+
+def _in_numpy(layer: nn.Module) -> Callable[[Vector], Vector]:
+    """Return what a layer does to one vector; its weights are views of the layer's own."""
+    if isinstance(layer, nn.ReLU):
+        return lambda vector: np.maximum(vector, np.float32(0.0))
+    assert isinstance(layer, nn.Linear | nn.LayerNorm)
+    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    if isinstance(layer, nn.Linear):
+        transposed = weight.T
+        return lambda vector: vector @ transposed + bias
+    epsilon = np.float32(layer.eps)
+
+    def normalized(vector: Vector) -> Vector:
+        centered = vector - vector.mean()
+        scale = np.sqrt(np.square(centered).mean() + epsilon)
+        result: Vector = centered / scale * weight + bias
+        return result
+
+    return normalized
 
 
 def copy_weights(source: nn.Module, destination: nn.Module) -> None:

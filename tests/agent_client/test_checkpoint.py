@@ -138,7 +138,7 @@ def test_best_weights_load_alone(tmp_path: Path) -> None:
 
     load_best_weights(tmp_path / "checkpoint", network)
 
-    assert set(network.linear_layers[0].weight.flatten().tolist()) == {0.25}
+    assert set(network.layers[0].weight.flatten().tolist()) == {0.25}
 
 
 def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from tests.agent_client.fakes import Corridor
 def policy_preferring(action: int) -> GreedyPolicy:
     network = QNetwork(1, 2, ())
     with torch.no_grad():
-        network.linear_layers[0].weight.zero_()
-        network.linear_layers[0].bias.copy_(torch.tensor([1.0 - action, float(action)]))
+        network.layers[0].weight.zero_()
+        network.layers[0].bias.copy_(torch.tensor([1.0 - action, float(action)]))
     return GreedyPolicy(network)
 
 

@@ -16,7 +16,7 @@ def policy() -> GreedyPolicy:
     """Always prefers action 2 of 4."""
     network = QNetwork(2, 4, ())
     with torch.no_grad():
-        network.linear_layers[0].bias.copy_(torch.tensor([0.0, 0.0, 100.0, 0.0]))
+        network.layers[0].bias.copy_(torch.tensor([0.0, 0.0, 100.0, 0.0]))
     return GreedyPolicy(network)
 
 

@@ -81,6 +81,16 @@ def test_the_network_follows_from_the_observations() -> None:
     assert isinstance(greedy_policy(images), ImagePolicy)
 
 
+@pytest.mark.parametrize("shape", [(3,), (4, 10, 10, 3)], ids=["vectors", "images"])
+def test_hidden_layers_are_normalized_where_so_configured(shape: tuple[int, ...]) -> None:
+    config = DQNConfig(hidden_units=(8, 8), layer_norm=True)
+
+    network = make_network(shape, 2, config)
+
+    assert sum(isinstance(layer, torch.nn.LayerNorm) for layer in network.layers) == 2
+    assert network(torch.zeros(5, *shape)).shape == (5, 2)
+
+
 def test_a_stack_of_vectors_is_one_long_vector() -> None:
     network = QNetwork(6, 2, (4,))
     stack = torch.randn(1, 3, 2)

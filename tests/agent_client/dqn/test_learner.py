@@ -16,8 +16,8 @@ def network_with(*values: float) -> QNetwork:
     """Q(o, a) = values[a] * o for observations of one number."""
     network = QNetwork(1, len(values), ())
     with torch.no_grad():
-        network.linear_layers[0].weight.copy_(torch.tensor(values).unsqueeze(1))
-        network.linear_layers[0].bias.zero_()
+        network.layers[0].weight.copy_(torch.tensor(values).unsqueeze(1))
+        network.layers[0].bias.zero_()
     return network
 
 
@@ -71,7 +71,7 @@ def test_priorities_are_unweighted_td_errors() -> None:
 def test_double_q_can_be_switched(double_q: bool, error: float) -> None:
     learner = Learner(network_with(1.0, 3.0), replace(CONFIG, double_q=double_q))
     with torch.no_grad():
-        learner.network.linear_layers[0].weight.copy_(torch.tensor([[5.0], [4.0]]))
+        learner.network.layers[0].weight.copy_(torch.tensor([[5.0], [4.0]]))
 
     result = learner.step(ONE_TRANSITION, 0)
 
@@ -84,9 +84,7 @@ def test_step_moves_the_value_towards_the_target_and_no_other_action() -> None:
     learner.step(ONE_TRANSITION, 0)
 
     # Adam's first step is the learning rate times the sign of the gradient.
-    assert learner.network.linear_layers[0].weight[:, 0].tolist() == pytest.approx(
-        [0.1, 0.0], abs=1e-6
-    )
+    assert learner.network.layers[0].weight[:, 0].tolist() == pytest.approx([0.1, 0.0], abs=1e-6)
 
 
 def test_weight_scales_the_gradient() -> None:
@@ -117,8 +115,8 @@ def test_gradient_is_clipped_to_the_longest_norm() -> None:
 
 def test_target_network_is_copied_every_period_and_frozen_between() -> None:
     learner = Learner(network_with(0.0), replace(CONFIG, target_update_period=3))
-    target = learner.target_network.linear_layers[0].weight
-    online = learner.network.linear_layers[0].weight
+    target = learner.target_network.layers[0].weight
+    online = learner.network.layers[0].weight
 
     for _ in range(2):
         learner.step(ONE_TRANSITION, 0)
@@ -134,8 +132,8 @@ def test_target_network_follows_by_polyak_when_so_configured() -> None:
 
     learner.step(ONE_TRANSITION, 0)
 
-    online = learner.network.linear_layers[0].weight.item()
-    assert learner.target_network.linear_layers[0].weight.item() == pytest.approx(0.1 * online)
+    online = learner.network.layers[0].weight.item()
+    assert learner.target_network.layers[0].weight.item() == pytest.approx(0.1 * online)
 
 
 def test_step_size_falls_with_environment_steps() -> None:
@@ -146,7 +144,7 @@ def test_step_size_falls_with_environment_steps() -> None:
 
     learner.step(ONE_TRANSITION, 50)
 
-    assert learner.network.linear_layers[0].weight.item() == pytest.approx(0.3)
+    assert learner.network.layers[0].weight.item() == pytest.approx(0.3)
 
 
 def test_learning_a_known_value_by_heart() -> None:

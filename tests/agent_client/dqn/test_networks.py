@@ -19,7 +19,7 @@ def test_network_computes_layers_with_rectifiers_between() -> None:
     # Q = (2*2 + 5*0 + 0.5, -1*2 + 7*0 + 0) = (4.5, -2)
     network = QNetwork(2, 2, hidden_units=(2,))
     with torch.no_grad():
-        first, last = network.linear_layers
+        first, last = [layer for layer in network.layers if isinstance(layer, torch.nn.Linear)]
         first.weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, 0.0]]))
         first.bias.copy_(torch.tensor([3.0, 0.0]))
         last.weight.copy_(torch.tensor([[2.0, 5.0], [-1.0, 7.0]]))
@@ -48,7 +48,7 @@ def test_policy_follows_the_network_as_it_is_trained() -> None:
     policy = GreedyPolicy(network)
 
     with torch.no_grad():
-        network.linear_layers[-1].bias.copy_(torch.tensor([0.0, 1.0]))
+        network.layers[-1].bias.copy_(torch.tensor([0.0, 1.0]))
 
     assert policy.action(np.zeros(2, np.float32)) == 1
 
@@ -62,19 +62,19 @@ def test_hard_copy_makes_networks_equal_but_keeps_them_apart() -> None:
 
     copy_weights(source, destination)
     with torch.no_grad():
-        source.linear_layers[0].weight.fill_(9.0)
+        source.layers[0].weight.fill_(9.0)
 
-    assert set(destination.linear_layers[0].weight.flatten().tolist()) == {3.0}
+    assert set(destination.layers[0].weight.flatten().tolist()) == {3.0}
 
 
 def test_polyak_average_moves_by_its_rate() -> None:
     source, destination = constant_network(3.0), constant_network(1.0)
 
     move_weights(source, destination, rate=0.25)
-    assert set(destination.linear_layers[0].bias.flatten().tolist()) == {1.5}  # 1 + 0.25 * (3 - 1)
+    assert set(destination.layers[0].bias.flatten().tolist()) == {1.5}  # 1 + 0.25 * (3 - 1)
 
     move_weights(source, destination, rate=0.25)
-    assert set(destination.linear_layers[0].bias.flatten().tolist()) == {1.875}  # 1.5 + 0.375
+    assert set(destination.layers[0].bias.flatten().tolist()) == {1.875}  # 1.5 + 0.375
 
 
 def test_equal_seeds_make_equal_networks() -> None:
@@ -83,4 +83,25 @@ def test_equal_seeds_make_equal_networks() -> None:
     torch.manual_seed(7)
     other = QNetwork(4, 2, (8,))
 
-    assert torch.equal(one.linear_layers[0].weight, other.linear_layers[0].weight)
+    assert torch.equal(one.layers[0].weight, other.layers[0].weight)
+
+
+def test_normalized_layers_say_the_same_in_numpy_and_torch():
+    network = QNetwork(4, 3, (8, 6), layer_norm=True)
+    observation = np.array([0.5, -2.0, 3.0, 0.1], np.float32)
+
+    values = GreedyPolicy(network).values(observation)
+
+    with torch.no_grad():
+        expected = network(torch.from_numpy(observation)[None])[0].numpy()
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-6)
+    assert values.dtype == np.float32
+
+
+def test_normalization_bounds_the_values_of_far_away_observations():
+    torch.manual_seed(0)
+    plain, normalized = QNetwork(4, 2, (16,)), QNetwork(4, 2, (16,), layer_norm=True)
+    far = torch.full((1, 4), 1e6)
+
+    assert plain(far).abs().max() > 1e4
+    assert normalized(far).abs().max() < 10.0
