@@ -65,11 +65,18 @@ def _with_bytes(document: dict[str, Any], field: str) -> dict[str, Any]:
     if isinstance(document.get("dtype"), str) and "data" in document:
         return {**document, "data": _pack_elements(document, f"{field}.data" if field else "data")}
     return {
-        name: _with_bytes(value, f"{field}.{name}" if field else name)
-        if isinstance(value, dict)
-        else value
+        name: _within(value, f"{field}.{name}" if field else name)
         for name, value in document.items()
     }
+
+
+def _within(value: object, field: str) -> object:
+    """Return a JSON value with the arrays of the maps in it as bytes."""
+    if isinstance(value, dict):
+        return _with_bytes(value, field)
+    if isinstance(value, list):  # the parts of a mixed draw
+        return [_within(element, f"{field}[{place}]") for place, element in enumerate(value)]
+    return value
 
 
 _ACCEPTED_TYPES: Final[dict[str, set[type]]] = {

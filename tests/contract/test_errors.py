@@ -27,7 +27,8 @@ def test_health_info_and_readiness(peer: Peer):
         ("/readyz", {"GET", "HEAD"}),
         ("/v1/info", {"GET", "HEAD"}),
         ("/v1/tables", {"GET", "HEAD"}),
-        ("/v1/tables/t", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("/v1/tables/t", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("/v1/sample", {"POST"}),
         *((f"/v1/tables/t/{verb}", {"POST"}) for verb in VERBS),
     ],
 )
@@ -35,7 +36,7 @@ def test_health_info_and_readiness(peer: Peer):
 def test_other_methods_are_told_which_are_allowed(
     peer: Peer, path: str, allowed: set[str], form: str
 ):
-    for method in {"GET", "PUT", "POST", "DELETE", "OPTIONS", "TRACE"} - allowed:
+    for method in {"GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE"} - allowed:
         answer = peer.send(method, path, accept=form)
 
         assert (answer.status, answer.code) == (405, "method_not_allowed")
@@ -81,7 +82,6 @@ def test_a_path_that_is_none_is_not_found(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/sample"),
         ("GET", "/v1/parameters"),
         ("PUT", "/v1/parameters/weights"),
         ("POST", "/v1/checkpoints"),
@@ -94,7 +94,7 @@ def test_what_comes_in_later_versions_is_not_found(peer: Peer, method: str, path
 
 @pytest.mark.parametrize(
     ("method", "verb"),
-    [("GET", ""), ("DELETE", ""), *(("POST", f"/{verb}") for verb in VERBS)],
+    [("GET", ""), ("PATCH", ""), ("DELETE", ""), *(("POST", f"/{verb}") for verb in VERBS)],
 )
 def test_a_table_that_is_not_there_is_unknown(table: TablePeer, method: str, verb: str):
     bodies = {
@@ -125,6 +125,7 @@ def test_bad_names_are_invalid_wherever_they_stand(peer: Peer, name: str):
         peer.msgpack("PUT", f"/v1/tables/{name}", {"capacity": 1}),
         peer.get(f"/v1/tables/{name}"),
         peer.send("DELETE", f"/v1/tables/{name}"),
+        peer.msgpack("PATCH", f"/v1/tables/{name}", {}),
         *(peer.msgpack("POST", f"/v1/tables/{name}/{verb}", {}) for verb in VERBS),
     ]
 

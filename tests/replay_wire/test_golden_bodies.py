@@ -55,6 +55,18 @@ LIMITS = messages.Limits(
     max_writers_per_table=7,
     memory_limit_bytes=2**40,
 )
+SAMPLE_REPLY = messages.SampleReply(
+    keys=KEYS,
+    probabilities=wired("<f8", 0.25, 0.75),
+    weights=wired("<f4", 1.0, 0.5),
+    priorities=PRIORITIES,
+    times_sampled=wired("<i4", 1, 2),
+    ages=wired("<i8", 1, 0),
+    columns={"action": wired("<i4", 3, 4)},
+    size=2,
+    updated=1,
+    stale=0,
+)
 MESSAGES: list[msgspec.Struct] = [
     messages.WriterStamp(id="actor-7", sequence=12),
     messages.InsertRequest(
@@ -77,23 +89,25 @@ MESSAGES: list[msgspec.Struct] = [
         update=UPDATE,
         timeout=5.0,
     ),
-    messages.SampleReply(
-        keys=KEYS,
-        probabilities=wired("<f8", 0.25, 0.75),
-        weights=wired("<f4", 1.0, 0.5),
-        priorities=PRIORITIES,
-        times_sampled=wired("<i4", 1, 2),
-        ages=wired("<i8", 1, 0),
-        columns={"action": wired("<i4", 3, 4)},
-        size=2,
-        updated=1,
-        stale=0,
+    SAMPLE_REPLY,
+    messages.SamplePart(table="fresh", batch_size=128, layout="indexed"),
+    messages.MixedSampleRequest(
+        parts=[
+            messages.SamplePart(table="fresh", batch_size=128),
+            messages.SamplePart(table="old", batch_size=64, beta=0.5, update=UPDATE, timeout=5.0),
+        ]
     ),
+    messages.MixedSampleReply(parts=[SAMPLE_REPLY]),
     messages.DeleteRequest(keys=KEYS),
     messages.DeleteReply(deleted=1, stale=1),
     messages.ScanRequest(after=7, limit=2, columns=["action"], order="priority"),
     messages.ScanReply(
         keys=KEYS, priorities=PRIORITIES, columns={"action": wired("<i4", 3, 4)}, more=True
+    ),
+    messages.TableChange(
+        sampler={"beta": 0.5},
+        rate_limiter={"kind": "queue", "size": 3},
+        max_times_sampled=2,
     ),
     STATS,
     DOCUMENT,
@@ -157,5 +171,7 @@ def test_a_golden_body_is_decoded_to_its_message(name):
         decoded = decode(body, type(message))
         assert b"".join(encode(decoded)) == b"".join(encode(message))
         for field in message.__struct_fields__:
-            if not isinstance(getattr(message, field), (Array, dict, messages.PriorityUpdate)):
+            if not isinstance(
+                getattr(message, field), (Array, dict, list, messages.PriorityUpdate)
+            ):
                 assert getattr(decoded, field) == getattr(message, field), field

@@ -9,7 +9,13 @@ from hypothesis.extra import numpy as hnp
 from replay_wire.arrays import DTYPES, Array
 from replay_wire.errors import InvalidMessageError, MalformedBodyError
 from replay_wire.json_codec import decode_json, encode_json
-from replay_wire.messages import DeleteRequest, InsertRequest, Problem, SampleRequest
+from replay_wire.messages import (
+    DeleteRequest,
+    InsertRequest,
+    MixedSampleRequest,
+    Problem,
+    SampleRequest,
+)
 from replay_wire.specs import TableSpec
 
 
@@ -184,3 +190,20 @@ def test_text_is_no_pad():
         decode_json(body, DeleteRequest)
 
     assert caught.value.field == "keys.pad"
+
+
+def test_arrays_in_the_parts_of_a_mixed_draw_are_read_too():
+    keys = {"dtype": "<i8", "shape": [1], "data": [7]}
+    priorities = {"dtype": "<f8", "shape": [1], "data": [0.5]}
+    part = {
+        "table": "t",
+        "batch_size": 1,
+        "update": {"keys": keys, "priorities": priorities},
+    }
+
+    message = decode_json(json.dumps({"parts": [part]}).encode(), MixedSampleRequest)
+
+    update = message.parts[0].update
+    assert update is not None
+    assert update.keys.to_numpy().tolist() == [7]
+    assert update.priorities.to_numpy().tolist() == [0.5]
