@@ -101,6 +101,17 @@ class EmbeddedServer:
             raise
         return self
 
+    @property
+    def process_id(self) -> int:
+        """The operating system's number of the server's process.
+
+        Raises:
+            RuntimeError: the server is not running.
+        """
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
