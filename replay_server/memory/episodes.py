@@ -147,7 +147,7 @@ class Episodes:
         keys = steps.first_key + np.arange(len(streams))
         places = (keys % self._index.slots, (keys - steps.capacity) % self._index.slots)
         changed = np.concatenate((*places, self._index.find(ends[np.unique(streams)])))
-        arrays: tuple[AnyArray, ...] = self._arrays()
+        arrays: list[AnyArray] = list(self._arrays())
         before = [array[changed] for array in arrays]
         touched, _ = self.append(steps)
         left, self.items = self.items, items
