@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from replay_server.errors import TooLargeError
 from replay_server.memory.arrays import AnyArray
@@ -15,6 +15,8 @@ from replay_wire.messages import Limits, PriorityUpdate, SampleReply, SampleRequ
 
 __all__ = ["Part", "decoded_update", "wired"]
 
+_BYTES_A_PLACE: Final = 8
+
 
 class Part:
     """A request to draw from a table.
@@ -22,12 +24,14 @@ class Part:
     Attributes:
         table: where from.
         request: what.
+        reply_bytes: of the columns, at the most; known once `names` was asked.
     """
 
     def __init__(self, table: Table, request: SampleRequest) -> None:
         """Take a request as it came; `names` checks it."""
         self.table = table
         self.request = request
+        self.reply_bytes = 0
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
@@ -75,8 +79,12 @@ class Part:
             for name in names
             if (column := name.removeprefix("next_")) in stored
         )
-        if draws * item_bytes > limits.max_reply_bytes:
-            raise TooLargeError("bytes of an answer", limits.max_reply_bytes, draws * item_bytes)
+        self.reply_bytes = draws * item_bytes
+        if self.reply_bytes > limits.max_reply_bytes:
+            raise TooLargeError("bytes of an answer", limits.max_reply_bytes, self.reply_bytes)
+        window_bytes = draws * table.layout.places_an_item * _BYTES_A_PLACE
+        if window_bytes > limits.max_reply_bytes:
+            raise TooLargeError("bytes of windows", limits.max_reply_bytes, window_bytes)
         return names
 
     def reply(self, draw: Draw, names: list[str]) -> SampleReply:

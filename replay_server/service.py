@@ -22,7 +22,7 @@ from replay_server.errors import (
 from replay_server.memory.arrays import Columns
 from replay_server.memory.drawing import Undo
 from replay_server.memory.draws import Draw
-from replay_server.memory.errors import RateLimitedError, ReplayError
+from replay_server.memory.errors import RateLimitedError
 from replay_server.memory.footprint import bytes_for
 from replay_server.memory.signature import Signature
 from replay_server.memory.table import Table
@@ -56,7 +56,7 @@ from replay_wire.messages import (
     TableStats,
     UpdateReply,
 )
-from replay_wire.specs import MAX_KEY, RowItems, TableSpec
+from replay_wire.specs import MAX_KEY, RowItems, TableSpec, check_resource_name
 
 __all__ = ["Gone", "ReplayService"]
 
@@ -270,6 +270,8 @@ class ReplayService:
 
         Arguments and errors are those of `sample`; the longest timeout holds for all.
         """
+        for place, asked in enumerate(request.parts):
+            check_resource_name(asked.table, f"parts[{place}].table")
         entries = [self._entry(part.table) for part in request.parts]
         parts = [
             Part(entry.table, part) for entry, part in zip(entries, request.parts, strict=True)
@@ -279,12 +281,13 @@ class ReplayService:
 
         def attempt() -> MixedSampleReply:
             every_names = [part.names(self.limits) for part in parts]
+            self._check_sums(parts)
             undo = Undo()
             draws: list[Draw] = []
             try:
                 for part in parts:
                     draws.append(part.table.try_draw(**part.arguments, undo=undo))  # noqa: PERF401
-            except ReplayError:
+            except BaseException:
                 undo.roll_back()
                 raise
             replies = [
@@ -360,6 +363,16 @@ class ReplayService:
         if timeout_s > self.limits.max_wait_seconds:
             raise TooLargeError("timeout in seconds", self.limits.max_wait_seconds, timeout_s)
 
+    def _check_sums(self, parts: list[Part]) -> None:
+        """Refuse parts that are together more than one answer may hold."""
+        draws = sum(part.request.batch_size * part.request.batches for part in parts)
+        if draws > self.limits.max_draws_per_request:
+            most = self.limits.max_draws_per_request
+            raise TooLargeError("batch_size * batches of all parts", most, draws)
+        reply_bytes = sum(part.reply_bytes for part in parts)
+        if reply_bytes > self.limits.max_reply_bytes:
+            raise TooLargeError("bytes of an answer", self.limits.max_reply_bytes, reply_bytes)
+
     def _check_memory(self, more_bytes: int) -> None:
         used = sum(entry.table.nbytes for entry in self._entries.values())
         if used + more_bytes > self.limits.memory_limit_bytes:
@@ -404,9 +417,11 @@ class ReplayService:
 
 def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
     """Raise TableExistsError unless a spec equals that of the table that stands."""
-    if spec in (standing.made, standing.spec):
-        return
     now = standing.spec
+    made = msgspec.structs.replace(standing.made, columns=now.columns)
+    asked_columns = now.columns if spec.columns is None else spec.columns
+    if msgspec.structs.replace(spec, columns=asked_columns) in (made, now):
+        return
     for key in spec.__struct_fields__:
         asked, stands = getattr(spec, key), getattr(now, key)
         if asked != stands and not (key == "columns" and asked is None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -73,12 +74,15 @@ def check_feasible(spec: TableSpec) -> None:
     if isinstance(limiter, specs.QueueLimiter):
         _check_queue(spec, limiter, is_rows)
         return
-    if limiter.min_size > capacity:
+    most = _most_items(items, capacity)
+    if limiter.min_size > most:
         raise InvalidSpecError(
             "rate_limiter.min_size",
-            f"{limiter.min_size} items never fit into a capacity of {capacity}",
+            f"{limiter.min_size} items never fit into a capacity of {capacity}: at most {most} do",
         )
     if isinstance(limiter, specs.SampleToInsertRatioLimiter):
+        if not math.isfinite(2 * (limiter.samples_per_insert * capacity + limiter.error_buffer)):
+            raise InvalidSpecError("rate_limiter", "its numbers are too large to reckon with")
         least = max(1.0, limiter.samples_per_insert)
         if limiter.error_buffer < least:
             raise InvalidSpecError(
@@ -183,6 +187,18 @@ def _items_of(items: specs.Items) -> Transitions | Sequences | None:
             return Transitions(n_step, discount, frame_stack)
         case specs.SequenceItems(length, period, pad):
             return Sequences(length, period or length, pad)
+
+
+def _most_items(items: specs.Items, capacity: int) -> int:
+    """Return how many items there are at the most in a table of `capacity` rows."""
+    if isinstance(items, specs.TransitionItems):
+        return capacity - 1  # an episode's last row starts none
+    if isinstance(items, specs.RowItems) or items.length == 1:
+        return capacity
+    period = items.period or items.length
+    if items.pad:  # at best every second row, as in episodes of two
+        return capacity - 1 if period == 1 else capacity // 2
+    return max(1 + (capacity - items.length) // period, capacity // items.length)
 
 
 def _check_queue(spec: TableSpec, limiter: specs.QueueLimiter, is_rows: bool) -> None:

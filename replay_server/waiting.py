@@ -1,8 +1,8 @@
 """Requests that a rate limiter holds back, waiting in line.
 
-A waiting request is a future and nothing else. Whatever changes a table calls `advance` on its line,
-which tries the waiting requests in the order they came: each is done at that very moment or goes on
-waiting. Nothing polls. A request that needs several tables stands in the line of each.
+A waiting request is a future and nothing else. Whatever changes a table calls `advance` on its
+line, which tries the waiting requests in the order they came: each is done at that very moment or
+goes on waiting. Nothing polls. A request that needs several tables stands in the line of each.
 """
 
 from __future__ import annotations
@@ -54,13 +54,16 @@ class WaitingLine:
     def advance(self) -> None:
         """Try everyone who waits, in order, for as long as one of them gets through.
 
+        One that does may change other tables that it needs: their lines are tried as well.
+
         Call it whenever the table has changed.
         """
-        moved = True
-        while moved:
-            moved = False
-            for waiting in tuple(self._line):
-                moved |= self._try(waiting)
+        changed = [self]
+        while changed:
+            line = changed.pop()
+            for waiting in tuple(line._line):
+                if self._try(waiting):  # which may have changed every table that it needs
+                    changed += [each for each in waiting.lines if each not in changed]
 
     def dismiss(self, error: ReplayError) -> None:
         """Give everyone who waits an error."""

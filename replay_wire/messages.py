@@ -144,8 +144,8 @@ class SampleReply(_Reply, frozen=True):
         priorities: [B] float64, raw, as they stand now.
         times_sampled: [B] int32, this draw included.
         ages: [B] int64, rows inserted into the table since that one.
-        columns: NAME -> [B, ...]. In the indexed layout `rows` is a map NAME -> [U, ...] among them,
-            and `..._index` are int32 places in those rows.
+        columns: NAME -> [B, ...]. In the indexed layout `rows` is a map NAME -> [U, ...] among
+            them, and `..._index` are int32 places in those rows.
         size: items in the table.
         updated: keys of `update` that were there.
         stale: keys of `update` that were not.
@@ -201,7 +201,7 @@ class ScanReply(_Reply, frozen=True):
 
 
 class TableChange(_Request, frozen=True):
-    """What is to change of a live table; merged key by key, but that a changed `kind` replaces all."""
+    """What is to change of a live table: merged key by key; a changed `kind` replaces all."""
 
     sampler: dict[str, Any] | None = None
     rate_limiter: dict[str, Any] | None = None

@@ -214,8 +214,11 @@ class TableSpec(_Spec, frozen=True):
         """Return plain values of a spec with what they imply.
 
         A map without `kind` is of the default kind; a queue is drawn from first in, first out, each
-        item once.
+        item once; a sequence without a period starts where the one before it ends.
         """
+        items = values.get("items")
+        if isinstance(items, dict) and "length" in items and items.get("period") is None:
+            values = {**values, "items": {**items, "period": items["length"]}}
         limiter = values.get("rate_limiter")
         if isinstance(limiter, dict) and limiter.get("kind") == "queue":
             values = {"sampler": {"kind": "fifo"}, "max_times_sampled": 1, **values}

@@ -21,10 +21,19 @@ from typing import Final, cast
 import numpy as np
 from numba import njit
 
-from replay_server.memory.arrays import Allocate, BoolArray, Int64Array, UInt8Array
+from replay_server.memory.arrays import Allocate, AnyArray, BoolArray, Int64Array, UInt8Array
 from replay_server.memory.row_index import GONE, RowIndex
 
-__all__ = ["BYTES_A_STEP", "FIRST", "ITEM", "LAST", "TERMINAL", "Episodes", "WindowShape"]
+__all__ = [
+    "BYTES_A_STEP",
+    "FIRST",
+    "ITEM",
+    "LAST",
+    "TERMINAL",
+    "Episodes",
+    "NewSteps",
+    "WindowShape",
+]
 
 FIRST: Final = 1
 LAST: Final = 2
@@ -52,6 +61,29 @@ class WindowShape:
     shorter: bool
 
 
+@dataclass(frozen=True)
+class NewSteps:
+    """Steps that come in.
+
+    Attributes:
+        first_key: the first step's; the others follow.
+        capacity: rows that there may be.
+        writer: whose streams they are; None is the anonymous writer.
+        streams: [N] int64.
+        is_first: [N] bool. A step with it abandons an episode that is still open.
+        is_last: [N] bool.
+        is_terminal: [N] bool.
+    """
+
+    first_key: int
+    capacity: int
+    writer: str | None
+    streams: Int64Array
+    is_first: BoolArray
+    is_last: BoolArray
+    is_terminal: BoolArray
+
+
 class Episodes:
     """Links, positions and flags of the steps in a table's slots.
 
@@ -77,28 +109,10 @@ class Episodes:
         self._streams: dict[tuple[str | None, int], int] = {}
         self._open_ends = np.full(64, _NONE, np.int64)
 
-    def append(
-        self,
-        first_key: int,
-        capacity: int,
-        writer: str | None,
-        streams: Int64Array,
-        is_first: BoolArray,
-        is_last: BoolArray,
-        is_terminal: BoolArray,
-    ) -> tuple[Int64Array, int]:
+    def append(self, steps: NewSteps) -> tuple[Int64Array, int]:
         """Enter steps one after another, each after the oldest row has gone where there is no room.
 
         Keys go into the index here; what else it knows of a row is the caller's.
-
-        Args:
-            first_key: the first step's; the others follow.
-            capacity: rows that there may be.
-            writer: whose streams they are; None is the anonymous writer.
-            streams: [N] int64.
-            is_first: [N] bool. A step with it abandons an episode that is still open.
-            is_last: [N] bool.
-            is_terminal: [N] bool.
 
         Returns:
             The slots [M] int64 at which an item was born or died (some perhaps twice), and how many
@@ -106,18 +120,18 @@ class Episodes:
 
         Cost: O(N (history + 1) + what is born).
         """
-        distinct, inverse = np.unique(streams, return_inverse=True)
-        known = np.array([self._stream(writer, int(stream)) for stream in distinct], np.int64)
         shape = self.shape
-        most = len(streams) * (shape.history + 2) + int(is_last.sum()) * shape.future
-        touched = np.empty(most, np.int64)
+        streams = self._places(steps)
+        most = len(streams) * (shape.history + 2) + int(steps.is_last.sum()) * shape.future
+        # Every item that is born starts at a row that was here or comes in, and dies once at most.
+        touched = np.empty(min(most, self.items + 4 * self._index.slots), np.int64)
         counts = _append(
-            first_key,
-            capacity,
-            known[inverse].astype(np.int64),
-            is_first,
-            is_last,
-            is_terminal,
+            steps.first_key,
+            steps.capacity,
+            streams,
+            steps.is_first,
+            steps.is_last,
+            steps.is_terminal,
             self._open_ends,
             *self._arrays(),
             *_numbers(shape),
@@ -126,6 +140,23 @@ class Episodes:
         self.items += counts[1]
         return touched[: counts[0]], int(counts[2])
 
+    def items_after(self, steps: NewSteps) -> int:
+        """Return how many items `append` would leave: it is done, and taken back. Cost: as that."""
+        streams = self._places(steps)  # and so there is room for them
+        ends, items = self._open_ends.copy(), self.items
+        keys = steps.first_key + np.arange(len(streams))
+        places = (keys % self._index.slots, (keys - steps.capacity) % self._index.slots)
+        changed = np.concatenate((*places, self._index.find(ends[np.unique(streams)])))
+        arrays: list[AnyArray] = list(self._arrays())
+        before = [array[changed] for array in arrays]
+        touched, _ = self.append(steps)
+        left, self.items = self.items, items
+        np.bitwise_xor.at(self.flags, touched, np.uint8(ITEM))  # born or dead, each turned a bit
+        for array, values in zip(arrays, before, strict=True):
+            array[changed] = values
+        self._open_ends[:] = ends
+        return left
+
     def remove(self, slots: Int64Array) -> Int64Array:
         """Delete the steps at distinct slots [N] and every item that needs one of them.
 
@@ -133,7 +164,8 @@ class Episodes:
             The slots [M] int64 at which an item died.
         """
         shape = self.shape
-        touched = np.empty(len(slots) * (shape.history + shape.future + 1), np.int64)
+        most = len(slots) * (shape.history + shape.future + 1)
+        touched = np.empty(min(most, self.items), np.int64)
         count = _remove(slots, *self._arrays(), *_numbers(shape), touched)
         self.items -= count
         return touched[:count]
@@ -145,13 +177,27 @@ class Episodes:
         self._streams.clear()
         self._open_ends[:] = _NONE
 
-    def _stream(self, writer: str | None, stream: int) -> int:
-        """Return the place of a stream among the open ends, a new one for a new stream."""
-        place = self._streams.setdefault((writer, stream), len(self._streams))
-        if place == len(self._open_ends):
-            more = np.full(len(self._open_ends), _NONE, np.int64)
-            self._open_ends = np.concatenate((self._open_ends, more))
-        return place
+    def _places(self, steps: NewSteps) -> Int64Array:
+        """Return the places [N] of the steps' streams among the open ends, known or new."""
+        distinct, inverse = np.unique(steps.streams, return_inverse=True)
+        if len(self._streams) + len(distinct) > len(self._open_ends):
+            self._forget_ended_streams(len(distinct))
+        known = self._streams
+        places = [known.setdefault((steps.writer, each), len(known)) for each in distinct.tolist()]
+        return np.array(places, np.int64)[inverse]
+
+    def _forget_ended_streams(self, more: int) -> None:
+        """Keep only streams whose last step is there and open, and make room for `more` others.
+
+        Of the rest nothing needs to be known: what comes next in one of them continues nothing.
+        """
+        keys = self._index.keys
+        is_open = (self._open_ends >= 0) & (keys[self._open_ends % len(keys)] == self._open_ends)
+        kept = [(stream, place) for stream, place in self._streams.items() if is_open[place]]
+        ends = np.full(max(2 * (len(kept) + more), 64), _NONE, np.int64)
+        ends[: len(kept)] = self._open_ends[np.array([place for _, place in kept], np.int64)]
+        self._streams = {stream: place for place, (stream, _) in enumerate(kept)}
+        self._open_ends = ends
 
     def _arrays(self) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array, UInt8Array]:
         return self._index.keys, self.before, self.after, self.positions, self.flags

@@ -40,6 +40,10 @@ class Layout(Protocol):
     def names(self, stored: Sequence[str]) -> list[str]:
         """Return the names of what is drawn, of the columns that are stored."""
 
+    @property
+    def places_an_item(self) -> int:
+        """How many places of rows are looked up to draw an item."""
+
     def rows_an_item(self, name: str) -> int:
         """Return how many rows' worth of a column an item draws at the most."""
 
@@ -58,6 +62,11 @@ class RowLayout:
     def names(self, stored: Sequence[str]) -> list[str]:
         """Return them all."""
         return list(stored)
+
+    @property
+    def places_an_item(self) -> int:
+        """One."""
+        return 1
 
     def rows_an_item(self, name: str) -> int:
         """Return one."""
@@ -84,6 +93,11 @@ class TransitionLayout:
     def names(self, stored: Sequence[str]) -> list[str]:
         """Return the stored columns, and what is reckoned from them."""
         return self.transitions.names(list(stored))
+
+    @property
+    def places_an_item(self) -> int:
+        """The steps of the return, and both stacks of frames."""
+        return self.transitions.n_step + 1 + 2 * self.transitions.frame_stack
 
     def rows_an_item(self, name: str) -> int:
         """Return the number of frames in a stack, for observations."""
@@ -154,6 +168,11 @@ class SequenceLayout:
     def names(self, stored: Sequence[str]) -> list[str]:
         """Return the stored columns and the mask."""
         return self.sequences.names(list(stored))
+
+    @property
+    def places_an_item(self) -> int:
+        """The length of a sequence."""
+        return self.sequences.length
 
     def rows_an_item(self, name: str) -> int:
         """Return the length of a sequence."""

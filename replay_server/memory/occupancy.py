@@ -19,7 +19,7 @@ from replay_server.memory.arrays import (
     Float64Array,
     Int64Array,
 )
-from replay_server.memory.episodes import ITEM, Episodes, WindowShape
+from replay_server.memory.episodes import ITEM, Episodes, NewSteps, WindowShape
 from replay_server.memory.row_index import RowIndex
 
 __all__ = [
@@ -83,6 +83,9 @@ class Occupancy(Protocol):
     def items(self) -> int:
         """How many items exist."""
 
+    def items_after(self, rows: NewRows) -> int:
+        """Return how many items there would be once new rows had come in."""
+
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows keys and slots, one after another, each after one has gone if need be."""
 
@@ -129,10 +132,14 @@ class FifoOccupancy:
         """How many items exist: as many as rows."""
         return self.rows
 
+    def items_after(self, rows: NewRows) -> int:
+        """Return the number of rows there would be. Cost: O(N)."""
+        return self.rows + rows.count - len(self._leaving(rows.count))
+
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows the next keys."""
         keys = self._next_keys(rows.count)
-        gone = self._index.find(np.arange(self._oldest_key, self._floor(rows.count)))
+        gone = self._leaving(rows.count)
         self._index.remove(gone)
         slots = self._index.put(keys, rows.first_ordinal, rows.priorities)
         self._advance(rows.count)
@@ -180,6 +187,10 @@ class FifoOccupancy:
     def _next_keys(self, rows: int) -> Int64Array:
         return np.arange(self.next_key, self.next_key + rows)
 
+    def _leaving(self, rows: int) -> Int64Array:
+        """Return the slots of the rows that go when `rows` rows come in."""
+        return self._index.find(np.arange(self._oldest_key, self._floor(rows)))
+
     def _floor(self, rows: int) -> int:
         """Return the oldest key that there may be once `rows` rows have come in."""
         return max(self._oldest_key, self.next_key + rows - self._capacity)
@@ -213,16 +224,14 @@ class StepOccupancy(FifoOccupancy):
         """How many windows are complete."""
         return self.episodes.items
 
+    def items_after(self, rows: NewRows) -> int:
+        """Return the number of windows that would be complete. Cost: that of `admit`."""
+        return self.episodes.items_after(self._steps(rows))
+
     def admit(self, rows: NewRows) -> Arrival:
         """Link new steps to those before them in their streams."""
         keys = self._next_keys(rows.count)
-        touched, gone = self.episodes.append(
-            self.next_key,
-            self._capacity,
-            rows.writer,
-            np.zeros(rows.count, np.int64) if rows.streams is None else rows.streams,
-            *(np.array(rows.columns[name]) for name in ("is_first", "is_last", "is_terminal")),
-        )
+        touched, gone = self.episodes.append(self._steps(rows))
         slots = self._index.put(keys, rows.first_ordinal, rows.priorities)
         self._advance(rows.count)
         self.rows += rows.count - gone
@@ -247,3 +256,13 @@ class StepOccupancy(FifoOccupancy):
         """Let every step go, and begin every stream anew."""
         super().clear()
         self.episodes.clear()
+
+    def _steps(self, rows: NewRows) -> NewSteps:
+        flags = (np.array(rows.columns[name]) for name in ("is_first", "is_last", "is_terminal"))
+        return NewSteps(
+            self.next_key,
+            self._capacity,
+            rows.writer,
+            np.zeros(rows.count, np.int64) if rows.streams is None else rows.streams,
+            *flags,
+        )

@@ -83,7 +83,7 @@ class Priorities:
         self.refresh(slots, np.zeros(len(slots), np.bool_))
 
     def check_fit(self, sampler: Sampler, priorities: Float64Array) -> None:
-        """Raise InvalidPriorityError if a priority [N], or the highest, is too large for a sampler."""
+        """Raise InvalidPriorityError if a priority [N], or the highest, is too large for it."""
         limit = priority_limit(sampler.exponent, self._capacity)
         every = np.append(priorities, self.highest)
         checked_priorities(every, len(every), limit, "priorities")

@@ -47,6 +47,10 @@ class RankedOccupancy:
         """How many items exist: as many as rows."""
         return self.rows
 
+    def items_after(self, rows: NewRows) -> int:
+        """Return the number of rows there would be."""
+        return min(self.rows + rows.count, self._capacity)
+
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows keys, one after another. Cost: some 30 us a row once the table is full."""
         keys, slots, gone = [], [], []

@@ -6,12 +6,15 @@ Sizes count items. A limiter counts the rows inserted and the items drawn since 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from replay_server.memory.errors import InvalidArgumentError
 
 __all__ = ["Limiter", "MinSize", "Queue", "SampleToInsertRatio"]
+
+_COUNTLESS: Final = 2.0**53
 
 
 class Limiter(Protocol):
@@ -24,13 +27,14 @@ class Limiter(Protocol):
             InvalidArgumentError: they could never pass.
         """
 
-    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+    def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return what an insert waits for.
 
         Args:
             size: items before it.
             rows: that it brings.
-            leaves: items after it; fewer than the sum where others have to go.
+            leaves: tells the items after it: fewer than the sum where others have to go, or where
+                rows are steps. It is not asked unless it matters.
 
         Raises:
             InvalidArgumentError: it could never pass.
@@ -56,7 +60,7 @@ class MinSize:
         """Return how many inserts are missing."""
         return _more(max(self.min_size, 1) - size, "insert")
 
-    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+    def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return None: inserts always pass."""
         return None
 
@@ -99,22 +103,23 @@ class SampleToInsertRatio:
             )
         to_minimum = max(self.min_size, 1) - size
         lowest = self.samples_per_insert * self.min_size - self.error_buffer
-        to_ratio = math.ceil((lowest - self._surplus + draws) / self.samples_per_insert)
+        to_ratio = _ceil((lowest - self._surplus + draws) / self.samples_per_insert)
         return _more(max(to_minimum, to_ratio), "insert")
 
-    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+    def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return how many draws are missing."""
-        if leaves <= self.min_size:
-            return None
         highest = self.samples_per_insert * self.min_size + self.error_buffer
         surplus = rows * self.samples_per_insert
-        if surplus > 2 * self.error_buffer:
+        fits = surplus <= 2 * self.error_buffer
+        if (fits and self._surplus + surplus <= highest) or leaves() <= self.min_size:
+            return None
+        if not fits:
             raise InvalidArgumentError(
                 "columns",
                 f"{rows} rows at once can never pass an error_buffer of {self.error_buffer:g}; "
                 f"insert at most {math.floor(2 * self.error_buffer / self.samples_per_insert)}",
             )
-        return _more(math.ceil(self._surplus + surplus - highest), "draw")
+        return _more(_ceil(self._surplus + surplus - highest), "draw")
 
     def inserted(self, rows: int) -> None:
         """Count rows."""
@@ -147,7 +152,7 @@ class Queue:
             )
         return _more(draws - size, "insert")
 
-    def missing_for_insert(self, size: int, rows: int, leaves: int) -> str | None:
+    def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return how many draws are missing until the rows fit."""
         if rows > self.size:
             raise InvalidArgumentError(
@@ -163,6 +168,11 @@ class Queue:
 
     def restart(self) -> None:
         """Nothing to forget."""
+
+
+def _ceil(count: float) -> int:
+    """Return a count rounded up; of one beyond all counting, a very large one."""
+    return math.ceil(min(count, _COUNTLESS))
 
 
 def _more(count: int, what: str) -> str | None:

@@ -20,7 +20,7 @@ from replay_server.memory.arrays import (
     Int64Array,
     aligned_zeros,
 )
-from replay_server.memory.drawing import Drawing, Undo
+from replay_server.memory.drawing import Chosen, Drawing, Undo
 from replay_server.memory.draws import Draw, importance_weights
 from replay_server.memory.errors import InvalidArgumentError, RateLimitedError, ReplayError
 from replay_server.memory.footprint import bytes_for, slots_for
@@ -86,8 +86,9 @@ class Table:
             max_times_sampled: an item goes after that many draws; 0 is no limit.
             signature: its columns, if they are known.
             seed: of the random generator; None takes fresh entropy.
-            first_key: the first row gets the next key from here on that lies in the first slot: where
-                rows lie decides what is drawn, and a seed should not mean less under a name used before.
+            first_key: the first row gets the next key from here on that lies in the first slot:
+                where rows lie decides what is drawn, and a seed should not mean less under a name
+                used before.
             writer_limit: writers whose last insert is remembered.
             allocate: where the arrays come from.
 
@@ -110,7 +111,7 @@ class Table:
         first_key = -(-first_key // self._slots) * self._slots
         self._occupancy, self._layout = self._arrange(first_key, remover, generator)
         self._storage: RingStorage | None = None
-        self._spent_pending = 0
+        self._spent = np.empty(0, np.int64)
         self.signature: Signature | None = None
         if signature is not None:
             self._fix_signature(signature)
@@ -145,7 +146,7 @@ class Table:
     @property
     def size(self) -> int:
         """How many items exist."""
-        return self._occupancy.items - self._spent_pending
+        return self._occupancy.items - len(self._spent)
 
     @property
     def max_priority(self) -> float:
@@ -207,8 +208,9 @@ class Table:
             writer=None if writer is None else writer[0],
             streams=self._checked_streams(streams, count),
         )
-        leaves = min(self.size + count, self.capacity)
-        missing = self.limiter.missing_for_insert(self.size, count, leaves)
+        missing = self.limiter.missing_for_insert(
+            self.size, count, lambda: self._occupancy.items_after(new) if count else self.size
+        )
         if missing is not None:
             raise RateLimitedError(missing)
         keys = self._store(new) if count else np.empty(0, np.int64)
@@ -319,8 +321,8 @@ class Table:
 
         Until then nothing but further draws may be asked of the table.
 
-        Arguments and errors are those of `draw`; `undo` gets what takes the draw back, also when this
-        raises.
+        Arguments and errors are those of `draw`; `undo` gets what takes the draw back, also when
+        this raises.
         """
         checked = None if update is None else self._checked_update(*update, "update.")
         missing = self.limiter.missing_for_draw(self.size, batch_size * batches)
@@ -331,7 +333,7 @@ class Table:
         exponent, smallest = self._weighing(beta, normalize)
         chosen = self._drawing.choose(batch_size, batches, size, undo)
         slots = chosen.slots
-        self._count_draws(len(slots), len(chosen.spent), undo)
+        self._count_draws(chosen, undo)
         return Draw(
             slots=slots,
             keys=self._index.keys[slots],
@@ -350,14 +352,14 @@ class Table:
         """Make a draw of `try_draw` final: items that have been drawn often enough go."""
         if len(draw.spent):
             self._occupancy.remove_items(draw.spent)
-            self._spent_pending -= len(draw.spent)
+            self._spent = self._spent[len(draw.spent) :]
         self.sampled_total += draw.slots.size
         self.updated_total += draw.updated
         self.stale_total += draw.stale
         self.sample_ages.add(draw.ages.reshape(-1))
 
     def gather(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
-        """Return columns NAME -> [*S, ...] of items at slots [*S]: just drawn, or not yet settled."""
+        """Return columns NAME -> [*S, ...] of items at slots [*S]: just drawn, or to be settled."""
         if self._storage is None:
             return {}
         return self._layout.stacked(self._storage, slots, names)
@@ -407,7 +409,8 @@ class Table:
     ) -> None:
         """Let another sampler, limiter or limit of draws take over; None leaves what there is.
 
-        Raw priorities stay; a new limiter begins to count anew. Cost: O(slots) for a sampler.
+        Raw priorities stay; a new limiter begins to count anew; items that have been drawn as often
+        as they may from now on go. Cost: O(slots).
 
         Raises:
             InvalidPriorityError: a priority that is stored would be too large with its exponent.
@@ -420,6 +423,7 @@ class Table:
             self.limiter = limiter
         if max_times_sampled is not None:
             self._drawing.max_times_sampled = max_times_sampled
+            self._let_spent_items_go(max_times_sampled)
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -491,6 +495,14 @@ class Table:
         self.limiter.inserted(new.count)
         return arrival.keys
 
+    def _let_spent_items_go(self, max_times_sampled: int) -> None:
+        """Let items go that have been drawn as often as they may from now on."""
+        slots = self._occupancy.live_slots(-1)
+        slots = slots[self._occupancy.are_items(slots)]
+        spent = slots[self._index.times_sampled[slots] >= (max_times_sampled or np.inf)]
+        self._occupancy.remove_items(spent)
+        self._priorities.exhaust(spent)
+
     def _checked_update(self, keys: AnyArray, priorities: AnyArray, where: str) -> Update:
         checked = checked_keys(keys, f"{where}keys")
         field = f"{where}priorities"
@@ -500,6 +512,9 @@ class Table:
         """Store a checked update of priorities and return the counts."""
         keys, priorities = update
         slots, positions = self._index.find_with_positions(keys)
+        if len(self._spent) and not self.has_steps:  # their rows have gone with them
+            there = ~np.isin(slots, self._spent)
+            slots, positions = slots[there], positions[there]
         if undo is not None:
             before, highest = self._index.priorities[slots], self._priorities.highest
             undo.add(lambda: self._put_priorities(slots, before, highest))
@@ -510,7 +525,8 @@ class Table:
     def _put_priorities(self, slots: Int64Array, priorities: Float64Array, highest: float) -> None:
         self._index.priorities[slots] = priorities  # NumPy: of equal slots the last wins
         self._occupancy.reprioritized(slots)
-        self._priorities.refresh(slots, self._occupancy.are_items(slots))
+        are_items = self._occupancy.are_items(slots) & ~np.isin(slots, self._spent)
+        self._priorities.refresh(slots, are_items)
         self._priorities.highest = highest
 
     def _weighing(
@@ -524,13 +540,12 @@ class Table:
         smallest = self._priorities.smallest_mass() if over_table else None
         return sampler.beta if beta is None else beta, smallest
 
-    def _count_draws(self, draws: int, spent: int, undo: Undo | None) -> None:
+    def _count_draws(self, chosen: Chosen, undo: Undo | None) -> None:
         """Let the limiter, and the size that it is asked with, know of draws."""
+        draws, spent = len(chosen.slots), self._spent
         self.limiter.drawn(draws)
-        self._spent_pending += spent
+        if len(chosen.spent):
+            self._spent = np.concatenate((spent, chosen.spent))
         if undo is not None:
             undo.add(lambda: self.limiter.drawn(-draws))
-            undo.add(lambda: self._forget_pending(spent))
-
-    def _forget_pending(self, spent: int) -> None:
-        self._spent_pending -= spent
+            undo.add(lambda: setattr(self, "_spent", spent))

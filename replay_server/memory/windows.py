@@ -86,7 +86,7 @@ class TransitionPlaces:
     terminal: BoolArray
 
     def returns(self, storage: RingStorage, discount: float) -> AnyArray:
-        """Return sum_j discount^j r_j over the m rewards, in float64, then in the column's dtype."""
+        """Return sum_j discount^j r_j over m rewards, in float64, then in the column's dtype."""
         path = self.path[:, :-1]
         rewards = storage.gather(np.maximum(path, 0), ["reward"])["reward"]
         factors = discount ** np.arange(path.shape[1], dtype=np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.peer import SMALL_BODY_BYTES, SMALL_MEMORY_BYTES, Peer, TablePeer
+from tests.contract.steps import StepPeer
 from tests.server_process import ServerProcess
 
 _numbers = itertools.count()
@@ -35,3 +36,9 @@ def small_server_url() -> Iterator[str]:
     )
     yield server.url
     server.stop()
+
+
+@pytest.fixture
+def steps(table: TablePeer) -> StepPeer:
+    """A table of steps that nobody has made yet."""
+    return StepPeer(table.peer, table.name)

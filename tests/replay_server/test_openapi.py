@@ -167,7 +167,8 @@ def test_every_example_sent_to_a_server_does_what_it_says(
     statuses = [send(endpoints.CREATE_TABLE), send(endpoints.CREATE_TABLE)]
     in_order = [
         endpoints.INSERT, endpoints.INSERT, endpoints.SAMPLE, endpoints.MIXED_SAMPLE,
-        endpoints.UPDATE_PRIORITIES, endpoints.CHANGE_TABLE, endpoints.SCAN, endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
+        endpoints.UPDATE_PRIORITIES, endpoints.CHANGE_TABLE, endpoints.SCAN,
+        endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
         endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
         endpoints.DROP_TABLE,
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def test_an_empty_choice_is_the_default_one(name):
         (
             "items",
             {"kind": "sequence", "length": 8},
-            {"kind": "sequence", "length": 8, "period": None, "pad": True},
+            {"kind": "sequence", "length": 8, "period": 8, "pad": True},
         ),
         (
             "sampler",

@@ -20,7 +20,7 @@ def test_draws_need_min_size_items(min_size, size, missing):
 
 
 def test_min_size_never_holds_an_insert_back():
-    assert MinSize(3).missing_for_insert(0, 10**6, 10**6) is None
+    assert MinSize(3).missing_for_insert(0, 10**6, lambda: 10**6) is None
 
 
 def ratio(inserted: int = 0, drawn: int = 0) -> SampleToInsertRatio:
@@ -57,14 +57,14 @@ def test_draws_keep_to_the_ratio(inserted, drawn, draws, missing):
     ],
 )
 def test_inserts_keep_to_the_ratio(inserted, drawn, rows, leaves, missing):
-    assert ratio(inserted, drawn).missing_for_insert(inserted, rows, leaves) == missing
+    assert ratio(inserted, drawn).missing_for_insert(inserted, rows, lambda: leaves) == missing
 
 
 def test_what_could_never_pass_the_ratio_is_refused_at_once():
     with pytest.raises(InvalidArgumentError) as draw:
         ratio().missing_for_draw(100, 9)
     with pytest.raises(InvalidArgumentError) as insert:
-        ratio().missing_for_insert(100, 5, 100)
+        ratio().missing_for_insert(100, 5, lambda: 100)
 
     assert (draw.value.field, insert.value.field) == ("batch_size", "columns")
 
@@ -96,11 +96,11 @@ def test_a_queue_gives_what_it_has(size, draws, missing):
     ("size", "rows", "missing"), [(2, 2, None), (3, 2, "1 more draw"), (4, 4, "4 more draws")]
 )
 def test_a_queue_takes_what_fits(size, rows, missing):
-    assert Queue(4).missing_for_insert(size, rows, 4) == missing
+    assert Queue(4).missing_for_insert(size, rows, lambda: 4) == missing
 
 
 def test_what_never_fits_a_queue_is_refused_at_once():
     with pytest.raises(InvalidArgumentError):
         Queue(4).missing_for_draw(4, 5)
     with pytest.raises(InvalidArgumentError):
-        Queue(4).missing_for_insert(0, 5, 5)
+        Queue(4).missing_for_insert(0, 5, lambda: 5)

@@ -124,9 +124,7 @@ def test_an_abandoned_episode_leaves_steps_without_items():
 
 def test_streams_do_not_mix():
     table = make_table(Transitions(1, GAMMA, 1))
-    rows = columns_of(
-        [(1, True, False, False), (10, True, False, False)] + [(2, False, False, False)]
-    )
+    rows = columns_of([(1, True, False, False), (10, True, False, False), (2, False, False, False)])
 
     table.insert(rows, streams=np.array([0, 1, 0]))
     table.insert(columns_of([(11, False, True, True)]), streams=np.array([1]))

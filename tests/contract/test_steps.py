@@ -1,0 +1,290 @@
+"""Section 6: tables of steps and their transitions, by hand-made episodes."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.peer import array
+from tests.contract.steps import StepPeer, columns_of, episode, onward, transitions
+
+REQUIRED = ["observation", "action", "reward", "is_first", "is_last", "is_terminal"]
+
+
+@pytest.mark.parametrize("missing", REQUIRED)
+def test_each_required_column_is_asked_for(steps: StepPeer, missing: str):
+    columns = {n: c for n, c in columns_of(episode([1, 2])).items() if n != missing}
+    spec = {name: {"dtype": c["dtype"], "shape": c["shape"][1:]} for name, c in columns.items()}
+
+    in_spec = steps.put(**transitions(), columns=spec)
+    steps.make(**transitions())
+    in_insert = steps.post("insert", {"columns": columns})
+
+    assert (in_spec.status, in_spec.code) == (422, "invalid_request")
+    assert (in_insert.status, in_insert.code) == (422, "invalid_request")
+    assert steps.stats()["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["discount", "mask", "rows", "next_state", "next_", "goal_index", "observation_index"]
+)
+def test_names_that_draws_use_are_no_column_names(steps: StepPeer, name: str):
+    columns = {**columns_of(episode([1, 2])), name: array("<f4", [0, 0])}
+    steps.make(**transitions())
+
+    answer = steps.post("insert", {"columns": columns})
+
+    assert (answer.status, answer.code) == (422, "invalid_request")
+    assert answer.document["field"] == f"columns.{name}"
+
+
+@pytest.mark.parametrize("dtype", ["<i4", "|b1", "|u1"])
+def test_rewards_are_floats(steps: StepPeer, dtype: str):
+    steps.make(**transitions())
+
+    answer = steps.post("insert", {"columns": columns_of(episode([1, 2]), reward=dtype)})
+
+    assert (answer.status, answer.document["field"]) == (422, "columns.reward")
+
+
+def test_nested_observations_and_actions_and_further_columns_are_taken(steps: StepPeer):
+    columns = columns_of(episode([1, 2]))
+    columns["observation/camera"] = columns.pop("observation")
+    columns["observation/speed"] = array("<f4", [10, 20])
+    columns["action/turn"] = columns.pop("action")
+    columns["goal"] = array("<i2", [5, 6])
+    steps.make(**transitions())
+
+    assert steps.post("insert", {"columns": columns}).status == 200
+
+    (item,) = steps.items().values()
+    assert item["observation/camera"] == [1, -1]
+    assert item["next_observation/camera"] == [2, -2]
+    assert (item["observation/speed"], item["next_observation/speed"]) == (10, 20)
+    assert (item["action/turn"], item["goal"]) == (8, 5)
+    assert "next_goal" not in item
+
+
+def test_a_step_is_terminal_only_where_it_is_last(steps: StepPeer):
+    steps.make(**transitions())
+
+    answer = steps.steps([(1, 0, True, False, False), (2, 0, False, False, True)])
+
+    assert (answer.status, answer.code) == (422, "invalid_request")
+    assert answer.document["field"] == "columns.is_terminal"
+    assert steps.stats()["rows"] == 0
+
+
+def test_a_step_becomes_an_item_when_the_next_one_comes(steps: StepPeer):
+    steps.make(**transitions())
+    first = steps.store(episode([1, 2], end="open"))
+
+    stats = steps.stats()
+    assert (stats["size"], stats["rows"]) == (1, 2)
+    second = steps.store(onward([3], end="terminal"))
+
+    assert list(steps.items()) == first
+    assert steps.stats()["rows"] == len(first + second)
+
+
+def test_one_step_transitions_by_hand(steps: StepPeer):
+    steps.make(**transitions(discount=0.5))
+    keys = steps.store(episode([1, 2, 3], [10, 20, 99], end="terminal"))
+
+    items = steps.items()
+
+    assert list(items) == keys[:2]
+    assert items[keys[0]] == {
+        "observation": [1, -1], "action": 8, "reward": 10, "discount": 0.5,
+        "next_observation": [2, -2], "is_first": True, "is_last": False, "is_terminal": False,
+    }  # fmt: skip
+    assert items[keys[1]] == {
+        "observation": [2, -2], "action": 9, "reward": 20, "discount": 0,
+        "next_observation": [3, -3], "is_first": False, "is_last": False, "is_terminal": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("end", "last"), [("terminal", 0.0), ("truncated", 0.5)])
+def test_n_step_returns_end_with_their_episode(steps: StepPeer, end: str, last: float):
+    steps.make(**transitions(n_step=3, discount=0.5))
+    keys = steps.store(episode([1, 2, 3, 4, 5], [16, 8, 4, 2, 77], end=end))
+    steps.store(episode([6, 7, 8], [1000, 1000, 1000]))
+
+    items = steps.items()
+
+    returns = [items[key]["reward"] for key in keys[:4]]
+    assert returns == [16 + 4 + 1, 8 + 2 + 0.5, 4 + 1, 2]  # the last row's reward means nothing
+    over = 0 if end == "terminal" else 1
+    discounts = [items[key]["discount"] for key in keys[:4]]
+    assert discounts == [0.125, 0.125 * over, 0.25 * over, last]
+    assert [items[key]["next_observation"][0] for key in keys[:4]] == [4, 5, 5, 5]
+
+
+def test_returns_are_summed_in_float64_and_told_in_the_columns_dtype(steps: StepPeer):
+    steps.make(**transitions(n_step=3, discount=1.0))
+    rows = episode([1, 2, 3, 4], [2.0**24, 1, 1, 0])  # in float32, 2^24 + 1 is 2^24
+    steps.post("insert", {"columns": columns_of(rows, reward="<f4")})
+
+    answer = steps.sample(1)
+
+    assert answer.document["columns"]["reward"]["dtype"] == "<f4"
+    assert answer.document["columns"]["discount"]["dtype"] == "<f4"
+    assert answer.column("reward").tolist() == [2.0**24 + 2]
+
+
+def test_frames_are_stacked_and_the_first_is_repeated(steps: StepPeer):
+    steps.make(**transitions(frame_stack=3))
+    keys = steps.store(episode([1, 2, 3, 4]))
+
+    items = steps.items()
+
+    stacks = [[x for x, _ in items[key]["observation"]] for key in keys[:3]]
+    assert stacks == [[1, 1, 1], [1, 1, 2], [1, 2, 3]]
+    following = [[x for x, _ in items[key]["next_observation"]] for key in keys[:3]]
+    assert following == [[1, 1, 2], [1, 2, 3], [2, 3, 4]]
+
+
+def test_a_fragment_lacks_its_history(steps: StepPeer):
+    steps.make(**transitions(frame_stack=3))
+    keys = steps.store(onward([1, 2, 3, 4]))
+
+    items = steps.items()
+
+    assert list(items) == keys[2:3]
+    assert [x for x, _ in items[keys[2]]["observation"]] == [1, 2, 3]
+
+
+def test_an_abandoned_episode_keeps_what_was_complete(steps: StepPeer):
+    steps.make(**transitions(n_step=2))
+    old = steps.store(episode([1, 2, 3, 4], end="open"))
+    new = steps.store(episode([50, 51]))
+
+    assert list(steps.items()) == [*old[:2], new[0]]
+
+
+def test_after_the_last_row_a_fragment_begins(steps: StepPeer):
+    steps.make(**transitions())
+    steps.store(episode([1, 2]))
+    fragment = steps.store(onward([3, 4]))
+
+    items = steps.items()
+
+    assert items[fragment[0]]["observation"] == [3, -3]
+    assert len(items) == 2
+
+
+def test_a_deleted_step_takes_its_items_along_and_breaks_its_stream(steps: StepPeer):
+    steps.make(**transitions(n_step=2, frame_stack=2))
+    keys = steps.store(episode([1, 2, 3, 4, 5, 6], end="open"))
+    assert list(steps.items()) == keys[:4]
+
+    assert steps.delete([keys[2]]).document == {"deleted": 1, "stale": 0}
+    assert list(steps.items()) == []  # 0, 1 look ahead to it, 3 looks back to it
+    assert steps.stats()["rows"] == 5
+    steps.delete([keys[5]])
+    steps.store(onward([7, 8]))
+
+    assert list(steps.items()) == []  # 7 continues nothing: its predecessor has gone
+
+
+def test_items_go_with_the_first_row_of_theirs_that_is_overwritten(steps: StepPeer):
+    steps.make(**transitions(frame_stack=3), capacity=6)
+    keys = steps.store(episode(range(6), end="open"))
+    assert list(steps.items()) == keys[:5]
+
+    steps.store(onward([6]))
+
+    assert list(steps.items()) == keys[3:]  # 1 and 2 need frame 0
+
+
+def test_streams_are_one_environment_each_and_belong_to_their_writer(steps: StepPeer):
+    steps.make(**transitions())
+    a, b, c = [(x, 0, True, False, False) for x in (1, 11, 21)]
+    keys = steps.store([a, b, c], streams=[0, -5, 2**62])
+    steps.store([onward([12])[0], onward([2])[0]], streams=[-5, 0])
+    steps.store(onward([22]), streams=[2**62], writer={"id": "w", "sequence": 0})
+
+    items = steps.items()
+
+    after = {key: item["next_observation"][0] for key, item in items.items()}
+    assert after == {keys[0]: 2, keys[1]: 12}  # the writer w has streams of its own
+
+
+def test_all_inserts_without_a_writer_are_of_one(steps: StepPeer):
+    steps.make(**transitions())
+    steps.store(episode([1], end="open"), streams=[3])
+    steps.store(onward([2]), streams=[3])
+
+    assert len(steps.items()) == 1
+
+
+def test_a_reset_begins_streams_anew(steps: StepPeer):
+    steps.make(**transitions())
+    steps.store(episode([1], end="open"))
+    steps.peer.send("POST", f"{steps.path}/reset")
+
+    steps.store(onward([2]))
+
+    assert steps.items() == {}
+
+
+@pytest.mark.parametrize(
+    "streams", [array("<i4", [0, 0]), array("<i8", [0]), array("<i8", [[0, 0]])]
+)
+def test_streams_are_one_int64_a_row(steps: StepPeer, streams: Any):
+    steps.make(**transitions())
+
+    answer = steps.post("insert", {"columns": columns_of(episode([1, 2])), "streams": streams})
+
+    assert (answer.status, answer.document["field"]) == (422, "streams")
+
+
+def test_tables_of_rows_have_no_streams(table: StepPeer):
+    table.make()
+
+    assert table.insert([1], streams=array("<i8", [0])).document["field"] == "streams"
+
+
+def test_an_items_default_priority_is_fixed_when_its_first_row_comes_in(steps: StepPeer):
+    steps.make(**{**transitions(), "sampler": {"alpha": 1.0}})
+    first, second = steps.store(episode([1, 2], end="open"))
+    steps.update([first], [5.0])
+    steps.store(onward([3]))
+    assert steps.sample(64).array("priorities").max() == 5.0
+    third = steps.store(onward([4]))
+
+    scan = steps.scan()
+    told = dict(zip(scan.array("keys").tolist(), scan.array("priorities").tolist(), strict=True))
+
+    assert told[second] == 1.0
+    assert told[third[0]] == 5.0
+
+
+def test_an_update_of_a_step_without_an_item_yet_is_kept(steps: StepPeer):
+    steps.make(**transitions())
+    (key,) = steps.store(episode([1], end="open"))
+
+    assert steps.update([key], [3.0]).document == {"updated": 1, "stale": 0}
+    assert steps.stats()["size"] == 0
+    steps.store(onward([2]))
+
+    assert steps.sample(1).array("priorities").tolist() == [3.0]
+
+
+def test_only_the_columns_asked_for_are_drawn(steps: StepPeer):
+    steps.make(**transitions())
+    steps.store(episode([1, 2]))
+
+    answer = steps.sample(1, columns=["next_observation", "discount"])
+
+    assert list(answer.document["columns"]) == ["next_observation", "discount"]
+    assert steps.sample(1, columns=["next_action"]).code == "schema_mismatch"
+
+
+def test_a_scan_tells_the_rows_as_they_were_stored(steps: StepPeer):
+    steps.make(**transitions(n_step=3, frame_stack=2))
+    steps.store(episode([1, 2, 3], [5, 6, 7]))
+
+    scan = steps.scan()
+
+    assert scan.column("reward").tolist() == [5, 6, 7]
+    assert scan.column("observation").tolist() == [[1, -1], [2, -2], [3, -3]]
