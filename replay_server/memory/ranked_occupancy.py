@@ -132,7 +132,8 @@ class RankedOccupancy:
             return np.array([self._order.first])
         while True:  # of the slots few are free, so that one draw or two are enough
             slot = self._generator.integers(self._index.slots, size=1)
-            if self._index.keys[slot[0]] >= 0:
+            key = self._index.keys[slot[0]]
+            if key >= 0 and key % self._index.slots == slot[0]:  # a fresh slot's zero is no key
                 return slot
 
     def _ranks(self, slots: Int64Array) -> Float64Array:

@@ -189,22 +189,27 @@ class TablePeer:
         stats: dict[str, Any] = answer.document["stats"]
         return stats
 
-    def wait_for_sample(self, batch_size: int, timeout_s: float = LONG_S) -> "WaitingSample":
-        return WaitingSample(self, batch_size, timeout_s)
+    def wait_for_sample(self, batch_size: int, timeout_s: float = LONG_S) -> "WaitingRequest":
+        return self.wait_for("sample", {"batch_size": batch_size, "timeout": timeout_s})
+
+    def wait_for_insert(self, numbers: Sequence[int], **more: Any) -> "WaitingRequest":
+        document = {"columns": {"x": array("<i8", numbers)}, "timeout": LONG_S, **more}
+        return self.wait_for("insert", document)
+
+    def wait_for(self, verb: str, document: Any) -> "WaitingRequest":
+        return WaitingRequest(self.peer, f"{self.path}/{verb}", document)
 
 
-class WaitingSample:
-    """A sample request on a connection of its own that has reached the server and waits there."""
+class WaitingRequest:
+    """A request on a connection of its own that has reached the server and waits there."""
 
-    def __init__(self, table: TablePeer, batch_size: int, timeout_s: float) -> None:
-        body = msgpack.packb({"batch_size": batch_size, "timeout": timeout_s})
-        host, _, port = table.peer.address.rpartition(":")
+    def __init__(self, peer: Peer, path: str, document: Any) -> None:
+        body = msgpack.packb(document)
+        host, _, port = peer.address.rpartition(":")
         self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=2 * LONG_S)
-        head = (
-            f"POST {table.path}/sample HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
-        table.peer.settle()
+        peer.settle()
 
     def answer(self) -> Answer:
         reply = http.client.HTTPResponse(self._socket)
