@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def state(table):
     return (
         index.keys.tolist(), index.priorities.tolist(), index.times_sampled.tolist(),
         table._priorities.tree.masses[np.arange(index.slots)].tolist(), table.size, table.rows,
-        table.max_priority, table.sampled_total, table.updated_total, table.limiter,
+        table.max_priority, table.sampled_total, table.updated_total, copy.copy(table.limiter),
         table._drawing._generator.bit_generator.state,
     )  # fmt: skip
 
