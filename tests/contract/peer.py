@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -208,12 +209,14 @@ class WaitingRequest:
         host, _, port = peer.address.rpartition(":")
         self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=2 * LONG_S)
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._began = time.monotonic()
         self._socket.sendall(head.encode() + body)
         peer.settle()
 
     def answer(self) -> Answer:
         reply = http.client.HTTPResponse(self._socket)
         reply.begin()
+        assert time.monotonic() - self._began < LONG_S  # it was woken: its time was not over
         headers = {name.lower(): value for name, value in reply.getheaders()}
         assert headers["x-replay-protocol"] == "1"
         answer = Answer(reply.status, headers, reply.read())

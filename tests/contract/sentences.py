@@ -98,6 +98,66 @@ SENTENCES: dict[str, str] = {
         "tables.reset_empties_and_keeps_what_has_to_stay"
     ),
     "the highest priority so far is 1.0 again": "tables.reset_empties_and_keeps_what_has_to_stay",
+    "an item is an n-step transition": "steps.n_step_returns_end_with_their_episode",
+    "Keys: `n_step` (1), `discount` (0.99), `frame_stack` (1)": (
+        "steps.one_step_transitions_by_hand"
+    ),
+    "a new one starting every `period` (default `length`) steps counted from the episode's first": (
+        "sequences.the_period_is_the_length_unless_told"
+    ),
+    "`pad` (true) lets the end of an episode be shorter": (
+        "sequences.the_end_of_an_episode_is_padded_with_zeros_and_masked"
+    ),
+    "(by priority; ties: the older first)": (
+        "ordered_samplers.a_batch_is_the_first_items_in_their_order"
+    ),
+    "`fifo` and `lifo` go by insertion": (
+        "ordered_samplers.order_of_insertion_is_kept_where_slots_are_used_again"
+    ),
+    "`remover.kind`, what goes when the table is full": (
+        "removers.the_removers_choice_goes_before_each_row"
+    ),
+    "Tables of steps take `fifo` only": "removers.tables_of_steps_take_fifo_only",
+    "the remover acts before each and never takes the one coming in": (
+        "removers.the_row_that_comes_in_stays"
+    ),
+    "both since the limiter was set": "patch.a_changed_limiter_begins_anew",
+    "draws need m items and d - draws >= r * m - e": (
+        "rate_limiters.draws_and_inserts_keep_to_the_ratio"
+    ),
+    "inserts that leave at most m items always pass": (
+        "rate_limiters.inserts_that_leave_at_most_min_size_always_pass"
+    ),
+    "others need d + rows * r <= r * m + e": "rate_limiters.draws_and_inserts_keep_to_the_ratio",
+    "that could never pass (more than 2 e at once) is 422": (
+        "rate_limiters.more_than_twice_the_buffer_at_once_is_refused"
+    ),
+    "a FIFO queue in which each item is drawn once": (
+        "queues.each_item_of_a_queue_is_drawn_once_and_in_order"
+    ),
+    "an insert or batch larger than `size` is 422": "queues.a_queue_tells_what_is_missing",
+    "an item goes after that many draws, within a batch too": (
+        "max_times_sampled.it_goes_within_a_batch_too"
+    ),
+    "The row goes with its item in tables of rows": (
+        "max_times_sampled.an_item_goes_after_that_many_draws"
+    ),
+    "and stays in tables of steps": "max_times_sampled.the_step_stays_where_its_item_goes",
+    "what went stays gone": "max_times_sampled.what_went_stays_gone_when_the_limit_is_lifted",
+    "With it draws are made one after another, not stratified": (
+        "max_times_sampled.probabilities_are_those_of_each_draw"
+    ),
+    "a limiter that could never open": "sequences.a_min_size_that_no_steps_could_reach_is_refused",
+    "`e < max(1, r)`": "rate_limiters.infeasible_limiters_are_refused_at_once",
+    "`frame_stack + n_step` or `length` rows longer than the capacity": (
+        "sequences.sequences_that_can_not_be_are_refused"
+    ),
+    "(raw priorities are kept)": "patch.raw_priorities_are_kept",
+    "merged key by key": "patch.a_sampler_is_merged_key_by_key",
+    "(a changed `kind` replaces the object)": "patch.a_changed_kind_replaces_the_object",
+    "other keys are 422": "patch.other_changes_are_refused_and_change_nothing",
+    "200 with the table's document": "patch.a_sampler_is_merged_key_by_key",
+    "streams begin anew": "steps.a_reset_begins_streams_anew",
     # 4. Keys and priorities
     "never reused under a table's name": "table_model.a_table_is_at_all_times_as_the_model_says",
     "those of one insert are consecutive": "inserts.keys_are_consecutive_and_ascend_over_inserts",
@@ -136,6 +196,10 @@ SENTENCES: dict[str, str] = {
     ),
     "Of one key given twice in one update the last wins": (
         "priorities.of_one_key_given_twice_the_last_wins"
+    ),
+    "elsewhere keys are only unique": "removers.keys_are_never_used_again",
+    "An update of a step at which no item starts (yet) stores the priority and counts as updated": (
+        "steps.an_update_of_a_step_without_an_item_yet_is_kept"
     ),
     # 5. Data endpoints
     "N may be 0; N beyond the capacity is 422": "inserts.more_rows_than_the_capacity_are_refused",
@@ -193,6 +257,91 @@ SENTENCES: dict[str, str] = {
     "the `limit` highest ones, descending, ties by key": (
         "delete_and_scan.scan_by_key_and_by_priority"
     ),
+    "seconds to wait for the rate limiter": "rate_limiters.an_insert_that_waits_is_woken_by_a_draw",
+    "sent again with the same sequence it has happened once": (
+        "exactly_once.retries_that_arrive_at_the_same_time_are_one_insert"
+    ),
+    'Too few left for `"replacement": false` or for `max_times_sampled` is 429': (
+        "replacement.too_few_are_rate_limited_and_nothing_has_changed"
+    ),
+    "Without replacement the items of a batch are distinct": (
+        "replacement.the_items_of_a_batch_are_distinct"
+    ),
+    "`probabilities` are those before the batch": (
+        "replacement.probabilities_and_weights_are_those_before_the_batch"
+    ),
+    "`fifo`, `lifo` and the heaps have probability and weight 1": (
+        "ordered_samplers.a_batch_is_the_first_items_in_their_order"
+    ),
+    "A batch of theirs is the first B items in their order, distinct": (
+        "ordered_samplers.every_batch_begins_at_the_first_item"
+    ),
+    "all parts or none, in their order": (
+        "mixed_draws.nothing_of_a_part_is_left_when_a_later_one_is_refused"
+    ),
+    "the longest `timeout` holds for all": "mixed_draws.the_longest_timeout_holds_for_all",
+    "a table may appear twice": "mixed_draws.a_table_may_appear_twice",
+    "A deleted step takes every item along that needs it": (
+        "steps.a_deleted_step_takes_its_items_along_and_breaks_its_stream"
+    ),
+    "the rows as they were stored": "steps.a_scan_tells_the_rows_as_they_were_stored",
+    # 6. Steps
+    "(a float dtype, shape [])": "step_columns.rewards_are_floats",
+    "all required, and any further columns": "step_columns.each_required_column_is_asked_for",
+    "`next_*` and `*_index` are no column names here": (
+        "step_columns.names_that_draws_use_are_no_column_names"
+    ),
+    "a row with `is_last` holds the episode's final observation, starts no item": (
+        "steps.one_step_transitions_by_hand"
+    ),
+    "(only with `is_last`, else 422)": "step_columns.a_step_is_terminal_only_where_it_is_last",
+    "its identity is the pair of `writer.id` and stream number": (
+        "steps.streams_are_one_environment_each_and_belong_to_their_writer"
+    ),
+    "(all inserts without `writer` are those of one anonymous writer)": (
+        "steps.all_inserts_without_a_writer_are_of_one"
+    ),
+    "A row with `is_first` abandons an episode still open in its stream": (
+        "steps.an_abandoned_episode_keeps_what_was_complete"
+    ),
+    "begins a fragment, whose missing history is missing": "steps.a_fragment_lacks_its_history",
+    "The default priority of an item is fixed when its first row comes in": (
+        "steps.an_items_default_priority_is_fixed_when_its_first_row_comes_in"
+    ),
+    "exists once all that it needs is in the table": (
+        "step_model.a_table_of_steps_is_at_all_times_as_its_rows_say"
+    ),
+    "It stops existing when any of that is overwritten": (
+        "steps.items_go_with_the_first_row_of_theirs_that_is_overwritten"
+    ),
+    "the episode's first observation repeated before its start": (
+        "steps.frames_are_stacked_and_the_first_is_repeated"
+    ),
+    "summed in float64, in the column's dtype": (
+        "steps.returns_are_summed_in_float64_and_told_in_the_columns_dtype"
+    ),
+    "`discount^m`, or 0 where the m-th next step is terminal": (
+        "steps.n_step_returns_end_with_their_episode"
+    ),
+    "each `observation/x` alike": (
+        "step_columns.nested_observations_and_actions_and_further_columns_are_taken"
+    ),
+    "the start step's `is_first`, `is_last`, `is_terminal` and further columns": (
+        "steps.one_step_transitions_by_hand"
+    ),
+    "true where a step is real": "sequences.the_end_of_an_episode_is_padded_with_zeros_and_masked",
+    "sends each distinct row once": "indexed.observations_are_rows_and_indices_into_them",
+    "(shared by all batches of the answer)": "indexed.observations_are_rows_and_indices_into_them",
+    "`sequence_index` `[B, L]`, for every column": (
+        "indexed.sequences_are_rows_and_indices_of_every_column"
+    ),
+    "a padded place is 0 and means nothing": (
+        "indexed.sequences_are_rows_and_indices_of_every_column"
+    ),
+    "Masks and indices come whatever `columns` asks": (
+        "indexed.indices_come_whatever_columns_are_asked_for"
+    ),
+    "On a table of rows it is 422": "indexed.rows_have_no_indexed_layout",
     # 8. Health
     "`GET /healthz` (the process lives)": "errors.health_info_and_readiness",
     "`GET /v1/info` (version, protocol, limits)": "limits.info_tells_the_limits_that_were_given",

@@ -144,3 +144,12 @@ def test_put_equals_the_spec_as_made_and_as_it_stands(table: TablePeer):
     assert table.put(sampler={"beta": 0.9}).status == 200
     assert table.put(sampler={"beta": 0.8}).code == "table_exists"
     assert table.peer.get(table.path).document["spec"]["sampler"]["beta"] == 0.9
+
+
+def test_columns_that_an_insert_fixed_are_those_of_the_spec_as_made_too(table: TablePeer):
+    table.make()
+    table.fill([1])
+    patch(table, sampler={"beta": 0.9})
+
+    assert table.put(columns={"x": {"dtype": "<i8", "shape": []}}).status == 200
+    assert table.put(columns={"x": {"dtype": "<i4", "shape": []}}).code == "table_exists"

@@ -26,11 +26,20 @@ def columns_of(rows):
     }
 
 
+class AskingLimiter(MinSize):
+    """Lets everything pass, after asking how many items an insert would leave."""
+
+    told = -1
+
+    def missing_for_insert(self, size, rows, leaves):
+        object.__setattr__(self, "told", leaves())
+
+
 def make_table(items, capacity=50, sampler=None):
     return Table(
         capacity=capacity,
         sampler=sampler or UniformSampler(0.4, True, "batch"),
-        limiter=MinSize(1),
+        limiter=AskingLimiter(1),
         items=items,
         seed=3,
     )
@@ -272,6 +281,7 @@ def _insert(table, twin, writer, sequence, rows):
         streams=np.array(streams),
     )
     assert keys[-1] == twin.next_key - 1
+    assert table.limiter.told == table.size
 
 
 def _compare_draws(table, twin, items):
@@ -296,3 +306,15 @@ def _compare_draws(table, twin, items):
         )
         assert stacks[0].tolist() == twin.stack(key)
         assert stacks[1].tolist() == twin.stack(window[-1].key)
+
+
+def test_streams_that_ended_are_forgotten():
+    table = make_table(Transitions(1, GAMMA, 1), capacity=20)
+    table.insert(columns_of([(1, True, False, False)]), streams=np.array([-1]))
+    for stream in range(0, 3000, 10):
+        ended = [(x, True, True, False) for x in range(9)]
+        streams = np.array([*range(stream, stream + 9), -1])
+        table.insert(columns_of([*ended, (5, False, False, False)]), streams=streams)
+
+    assert len(table._occupancy.episodes._streams) <= 64
+    assert table.size == 1  # the one stream that went on is known all the while
