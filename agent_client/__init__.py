@@ -5,8 +5,14 @@ Importing this loads neither torch nor the server's packages. Imported by name a
 Gymnasium) and `agent_client.dqn` (an agent).
 """
 
-from agent_client.batches import Batch, DeleteResult, InsertResult, ScanResult, UpdateResult
-from agent_client.draws import Draw
+from agent_client.batches import (
+    Batch,
+    DeleteResult,
+    Draw,
+    InsertResult,
+    ScanResult,
+    UpdateResult,
+)
 from agent_client.errors import (
     BadPriorityError,
     BatchTimeoutError,
@@ -45,9 +51,8 @@ from agent_client.errors import (
 )
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_client import ReplayClient
-from agent_client.step_writer import Autoreset, StepWriter
 from agent_client.transport import ReplayTransport
-from agent_client.writer import RowWriter
+from agent_client.writer import Autoreset, RowWriter, StepWriter
 
 __all__ = [
     "Autoreset",

@@ -14,16 +14,16 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
-from agent_client.errors import ReplayClientError
-from agent_client.options import (
+from agent_client.command_line.options import (
     config_option,
     file_hyperparameters,
     resume_option,
     settings_options,
 )
+from agent_client.errors import ReplayClientError
 from agent_client.run_errors import RunError, RunRequestError, SettingsError
-from agent_client.run_folder import RunFolder, default_run_folder
-from agent_client.settings import (
+from agent_client.runs.folder import RunFolder, default_run_folder
+from agent_client.runs.settings import (
     RunConfig,
     TrainSettings,
     check_hyperparameters,
@@ -101,8 +101,8 @@ def train(context: click.Context, /, resume: Path | None, **options: Any) -> int
         _require_same_run(run, run_config_from(folder.read_config()))
 
     # Imported here: PyTorch takes seconds to load, and bad usage need not wait for that.
-    from agent_client.report import training_report
-    from agent_client.training_run import train as carry_out
+    from agent_client.command_line.report import training_report
+    from agent_client.runs.training_run import train as carry_out
 
     console = Console()
     result = carry_out(run, folder, resume=resume is not None, console=console)
@@ -136,8 +136,8 @@ def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> i
 
     Each option is also AGENT_CLIENT_<OPTION> in the environment and a key of --config's file.
     """
-    from agent_client.report import evaluation_report
-    from agent_client.training_run import evaluate_run
+    from agent_client.command_line.report import evaluation_report
+    from agent_client.runs.training_run import evaluate_run
 
     folder = RunFolder(run_dir)
     run = run_config_from(folder.read_config())

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agent_client.batches import Batch
-from agent_client.delivery import pause_after
-from agent_client.draws import Layout
+from agent_client.batches.draws import Layout
 from agent_client.errors import (
     BatchTimeoutError,
     PrefetcherClosedError,
@@ -32,6 +31,7 @@ from agent_client.errors import (
     ServerUnreachableError,
 )
 from agent_client.replay_client import ReplayClient
+from agent_client.transport.retries import pause_after
 
 if TYPE_CHECKING:
     import torch

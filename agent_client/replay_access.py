@@ -1,7 +1,7 @@
 """What the training loop wants of a replay memory, whoever provides it.
 
-``agent_client.step_writer.StepWriter`` and ``agent_client.prefetcher.Prefetcher`` provide it
-over HTTP; tests do so in memory.
+``agent_client.writer.StepWriter`` and ``agent_client.prefetcher.Prefetcher`` provide it over HTTP;
+tests do so in memory.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class EpisodeWriter(Protocol):
-    """What the loop wants of ``agent_client.step_writer.StepWriter``."""
+    """What the loop wants of ``agent_client.writer.StepWriter``."""
 
     def begin(self, observation: Any) -> None:
         """Begin an episode with its first observation."""
@@ -28,7 +28,7 @@ class EpisodeWriter(Protocol):
 
 
 class DrawnBatch(Protocol):
-    """What the loop wants of a batch: ``agent_client.prefetcher.TensorBatch``."""
+    """What the loop wants of a batch: ``agent_client.tensors.TensorBatch``."""
 
     @property
     def keys(self) -> Tensor:

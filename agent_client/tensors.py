@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from agent_client.batches import Batch
-from agent_client.indexed_columns import stacked_columns
+from agent_client.batches.indexed_columns import stacked_columns
 
 __all__ = ["TensorBatch", "to_tensor"]
 

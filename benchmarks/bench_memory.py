@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from agent_client import ReplayClient
-from agent_client.embedded_server import EmbeddedServer
+from agent_client.runs.embedded_server import EmbeddedServer
 
 ROWS = 1_000_000
 ROWS_A_REQUEST = 1_000

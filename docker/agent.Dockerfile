@@ -38,7 +38,7 @@ COPY --from=builder /opt/replay /opt/replay
 ENV PATH=/opt/replay/bin:$PATH \
     PYTHONUNBUFFERED=1
 # Leaves bytecode of the standard library, which this base comes without.
-RUN python -I -c 'import agent_client.training_run, matplotlib.pyplot'
+RUN python -I -c 'import agent_client.runs.training_run, matplotlib.pyplot'
 ENV PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001

@@ -2,7 +2,8 @@
 
 The names are ours; the docstring of :class:`DQNConfig` maps them to the letters of the
 papers. How values come in from a file or a command line is told in
-``agent_client.settings``; which values suit which environment, in ``agent_client.presets``.
+``agent_client.runs.settings``; which values suit which environment, in
+``agent_client.runs.presets``.
 """
 
 from dataclasses import dataclass, field

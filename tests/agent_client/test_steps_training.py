@@ -8,7 +8,7 @@ import pytest
 
 from agent_client.__main__ import main
 from agent_client.environments import action_count, make_environment
-from agent_client.run_folder import RunFolder
+from agent_client.runs.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,1 @@
+"""What `agent-client` reads and prints: options from settings, summaries of runs."""

@@ -1,0 +1,99 @@
+"""ReplayClient: one server, its readiness and limits; the verbs are in the modules beside."""
+
+import ssl
+import time
+from copy import copy
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from agent_client.columns import Signature
+from agent_client.errors import ServerUnavailableError, ServerUnreachableError
+from agent_client.replay_client.row_verbs import RowVerbs
+from agent_client.transport.channel import Channel
+from replay_wire import endpoints
+from replay_wire.messages import InfoReply
+
+__all__ = ["ReplayClient"]
+
+_READY_POLL_S: Final = 0.05
+_READY_POLL_LONGEST_S: Final = 0.5
+
+
+class ReplayClient(RowVerbs):
+    """Talks to one replay server. Thread-safe; a context manager that closes its connections."""
+
+    def __init__(
+        self,
+        server: str | httpx.Client = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout_s: float = 60.0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Make a client; connections are made when needed and kept.
+
+        Args:
+            server: the server's URL (`http+unix://%2Fpath` for a socket file), or an httpx.Client
+                with `base_url` set that does the sending and stays the caller's.
+            token: for a server with authentication.
+            timeout_s: how long the server may be silent; a request's own `timeout_s` is added.
+            ssl_context: for https; None trusts what the system trusts.
+
+        Raises:
+            ValueError: the URL is none of a replay server.
+        """
+        self._channel = Channel(server, token=token, timeout_s=timeout_s, verify=ssl_context)
+        self._signatures: dict[str, Signature] = {}
+
+    def without_retries(self) -> Self:
+        """Return a client over the same connections that sends each request once.
+
+        For callers with a loop of their own. Closing either closes both.
+        """
+        twin = copy(self)
+        twin._channel = self._channel.without_retries()
+        return twin
+
+    def close(self) -> None:
+        """Close the connections; an httpx.Client that was given stays open."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def info(self) -> InfoReply:
+        """Return the server's version and limits."""
+        reply: InfoReply = self._channel.call(endpoints.INFO, repeatable=True)
+        return reply
+
+    def wait_until_ready(self, timeout_s: float = 30.0) -> None:
+        """Return as soon as the server serves.
+
+        Raises:
+            ServerUnreachableError, ServerUnavailableError: it does not after `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        channel = self._channel.without_retries()
+        pause_s = _READY_POLL_S
+        while True:
+            try:
+                channel.call(endpoints.READYZ)
+            except (ServerUnreachableError, ServerUnavailableError):
+                if time.monotonic() + pause_s > deadline:
+                    raise
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _READY_POLL_LONGEST_S)
+            else:
+                return

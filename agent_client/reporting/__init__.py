@@ -1,0 +1,1 @@
+"""What a training run tells while it goes: metrics, trackers, progress, the learning curve."""

@@ -1,0 +1,176 @@
+"""Numbers of a run over its steps: ``metrics.csv``, and the same to an experiment tracker.
+
+One line per training episode and one per evaluation; what a line does not tell is empty.
+"""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from agent_client.evaluation import Evaluation
+from agent_client.reporting.trackers import Tracker
+from agent_client.training_loop import TrainingLoop
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRow:
+    """One line of ``metrics.csv``; its columns are these fields.
+
+    Attributes:
+        step: environment steps done.
+        seconds: wall-clock time spent training.
+        learner_steps: gradient steps done.
+        episode: training episodes ended.
+        epsilon: probability of a random action.
+        beta: importance exponent.
+        replay_size: transitions in the table.
+        episode_return: undiscounted return of the training episode that ended.
+        episode_length: its steps.
+        evaluation_return: mean return of the greedy episodes of an evaluation.
+        evaluation_episodes: how many those were.
+        loss: weighted Huber loss of the newest gradient step.
+        mean_value: mean Q of the actions in its batch.
+        gradient_norm: length of its gradient before clipping.
+    """
+
+    step: int
+    seconds: float
+    learner_steps: int
+    episode: int
+    epsilon: float
+    beta: float
+    replay_size: int
+    episode_return: float | None = None
+    episode_length: int | None = None
+    evaluation_return: float | None = None
+    evaluation_episodes: int | None = None
+    loss: float | None = None
+    mean_value: float | None = None
+    gradient_norm: float | None = None
+
+
+METRIC_NAMES: Final = tuple(column.name for column in fields(MetricsRow))
+
+
+class MetricsLog:
+    """Observes a training loop and writes what it sees; a context manager."""
+
+    def __init__(self, path: Path, tracker: Tracker, *, resume_step: int | None = None) -> None:
+        """Open the file.
+
+        Args:
+            path: of ``metrics.csv``.
+            tracker: gets the same numbers; closed with this.
+            resume_step: step of the checkpoint that a run goes on from; lines beyond it are
+                dropped, since those steps will be done again. None begins a new file.
+        """
+        kept = [] if resume_step is None else _lines_up_to(path, resume_step)
+        self._file = path.open("w", newline="", encoding="utf-8", buffering=1)
+        self._writer = csv.DictWriter(self._file, METRIC_NAMES)
+        self._writer.writeheader()
+        self._writer.writerows(kept)
+        self._tracker = tracker
+
+    def __enter__(self) -> Self:
+        """Return this log."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file and the tracker."""
+        self._file.close()
+        self._tracker.close()
+
+    def on_step(self, loop: TrainingLoop) -> None:
+        """Single steps leave no line."""
+
+    def on_episode(self, loop: TrainingLoop, episode_return: float, length: int) -> None:
+        """Write the line of a training episode."""
+        self._write(_row(loop, episode_return=episode_return, episode_length=length))
+
+    def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
+        """Write the line of an evaluation."""
+        self._write(
+            _row(
+                loop,
+                evaluation_return=evaluation.mean_return,
+                evaluation_episodes=len(evaluation.returns),
+            )
+        )
+
+    def _write(self, row: MetricsRow) -> None:
+        known = {name: value for name, value in asdict(row).items() if value is not None}
+        self._writer.writerow(known)
+        step = known.pop("step")
+        self._tracker.log(known, step)
+
+
+def read_metrics(path: Path) -> list[MetricsRow]:
+    """Return the lines of a ``metrics.csv``, in the order they were written."""
+    return [_parse(line) for line in _read_lines(path)]
+
+
+def _row(
+    loop: TrainingLoop,
+    *,
+    episode_return: float | None = None,
+    episode_length: int | None = None,
+    evaluation_return: float | None = None,
+    evaluation_episodes: int | None = None,
+) -> MetricsRow:
+    newest = loop.last_learner_step
+    return MetricsRow(
+        step=loop.progress.step,
+        seconds=round(loop.progress.seconds, 3),
+        learner_steps=loop.agent.learner.steps,
+        episode=loop.progress.episode,
+        epsilon=loop.epsilon,
+        beta=loop.beta,
+        replay_size=loop.replay_size,
+        episode_return=episode_return,
+        episode_length=episode_length,
+        evaluation_return=evaluation_return,
+        evaluation_episodes=evaluation_episodes,
+        loss=None if newest is None else newest.loss,
+        mean_value=None if newest is None else newest.mean_value,
+        gradient_norm=None if newest is None else newest.gradient_norm,
+    )
+
+
+_INTEGERS: Final = {
+    "step",
+    "learner_steps",
+    "episode",
+    "replay_size",
+    "episode_length",
+    "evaluation_episodes",
+}
+
+
+def _parse(line: dict[str, str]) -> MetricsRow:
+    values = {
+        name: (int if name in _INTEGERS else float)(text) for name, text in line.items() if text
+    }
+    return MetricsRow(**values)  # type: ignore[arg-type]  # the set above tells the integers
+
+
+def _read_lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _lines_up_to(path: Path, step: int) -> list[dict[str, str]]:
+    """Return the lines of steps up to ``step``; a last line cut short by a crash is dropped."""
+    if not path.exists():
+        return []
+    return [
+        line
+        for line in _read_lines(path)
+        if None not in line.values() and line["step"] and int(line["step"]) <= step
+    ]

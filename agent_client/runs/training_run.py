@@ -1,0 +1,252 @@
+"""A training run from its configuration to its files: ``agent-client train`` without its shell.
+
+Opens what is needed (server, client, table, writer, prefetcher, metrics), lets the training
+loop do its work, and afterwards evaluates the best weights and draws the learning curve.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from agent_client.dqn.agent import Agent
+from agent_client.dqn.network_choice import greedy_policy, make_network
+from agent_client.dqn.replay_table import DRAWN_COLUMNS, transition_table_spec
+from agent_client.environments import (
+    Environment,
+    action_count,
+    frame_space,
+    make_environment,
+    observation_shape,
+)
+from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.prefetcher import Prefetcher
+from agent_client.replay_access import BatchSource
+from agent_client.replay_client import ReplayClient
+from agent_client.reporting.learning_curve import draw_learning_curve
+from agent_client.reporting.metrics import MetricsLog, read_metrics
+from agent_client.reporting.progress import ProgressDisplay
+from agent_client.reporting.trackers import open_tracker
+from agent_client.run_errors import SettingsError, UnsuitableEnvironmentError
+from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
+from agent_client.runs.embedded_server import EmbeddedServer
+from agent_client.runs.folder import RunFolder
+from agent_client.runs.interrupts import stop_on_signals
+from agent_client.runs.settings import RunConfig
+from agent_client.runs.table import RunTable, open_run_table, own_table_name
+from agent_client.seeding import EpisodePurpose, seed_everything
+from agent_client.training_loop import StopReason, TrainingLoop, TrainingPlan, TrainingProgress
+from agent_client.writer import RowWriter
+from agent_client.writer.step_writer import StepWriter
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run.
+
+    Attributes:
+        stopped: why training ended.
+        progress: where it ended.
+        learner_steps: gradient steps done.
+        seconds: wall-clock time of everything, server and evaluation included.
+        evaluation: greedy episodes with the best weights; None if it was interrupted.
+    """
+
+    stopped: StopReason
+    progress: TrainingProgress
+    learner_steps: int
+    seconds: float
+    evaluation: Evaluation | None
+
+
+def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) -> RunResult:
+    """Carry out a run.
+
+    Args:
+        run: the complete configuration.
+        folder: where its files go; unused unless ``resume``.
+        resume: go on from the folder's checkpoint.
+        console: where progress is shown.
+
+    Raises:
+        UnsuitableEnvironmentError: the environment cannot be used.
+        RunFolderError: the folder is in use, or cannot be written.
+        CheckpointError: there is nothing to resume from.
+        EmbeddedServerError, ReplayClientError, UnsuitableTableError: about the server.
+        TrackerUnavailableError: the tracker's library is missing.
+    """
+    started = time.monotonic()
+    if not resume:
+        folder.require_unused()
+    # Matrices this small are done before a second thread has woken up.
+    torch.set_num_threads(1)
+    settings = run.settings
+    generator = seed_everything(settings.seed)
+    environment = _environment(run, settings.seed)
+    evaluation_environment = _environment(run, settings.seed)
+    agent = _agent(run, environment, generator)
+    progress = TrainingProgress()
+    if resume:
+        progress = load_checkpoint(folder.checkpoint, agent)
+        progress.solved = progress.solved and _reached(progress.best_return, run.stop_return)
+
+    with ExitStack() as stack:
+        url = settings.server or stack.enter_context(EmbeddedServer()).url
+        client = stack.enter_context(_connect(url))
+        table = stack.enter_context(_open_table(client, run, environment))
+        folder.create(run.to_toml())
+        tracker = open_tracker(settings.tracker, folder.tracker)
+        metrics = MetricsLog(folder.metrics, tracker, resume_step=progress.step if resume else None)
+        display = ProgressDisplay(console, run.steps)
+        loop = TrainingLoop(
+            environment=environment,
+            evaluation_environment=evaluation_environment,
+            agent=agent,
+            config=run.dqn,
+            plan=_plan(run),
+            writer=StepWriter(stack.enter_context(RowWriter(client, table.name))),
+            open_batches=_batches_of(client, table, run, stack),
+            observers=(
+                stack.enter_context(metrics),
+                stack.enter_context(display),
+                _CheckpointAtEvaluations(folder),
+            ),
+            rows_before=table.size,
+            progress=progress,
+        )
+        stack.enter_context(stop_on_signals(loop))
+        try:
+            stopped = loop.run()
+        finally:
+            save_checkpoint(folder.checkpoint, agent, progress)
+
+    evaluation = None
+    if stopped is not StopReason.INTERRUPTED:
+        evaluation = evaluate_run(run, folder, run.settings.evaluation_episodes, settings.seed)
+        draw_learning_curve(
+            read_metrics(folder.metrics),
+            folder.learning_curve,
+            title=f"{settings.algorithm.upper()} on {settings.env}, seed {settings.seed}",
+            solved_return=run.preset.solved_return,
+        )
+    return RunResult(
+        stopped=stopped,
+        progress=progress,
+        learner_steps=agent.learner.steps,
+        seconds=time.monotonic() - started,
+        evaluation=evaluation,
+    )
+
+
+def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) -> Evaluation:
+    """Play greedy episodes with a run's best weights and write its ``evaluation.json``.
+
+    Args:
+        run: configuration of the run.
+        folder: of the run.
+        episodes: how many; at least one.
+        seed: of the episodes; equal seeds bring equal returns.
+
+    Raises:
+        UnsuitableEnvironmentError: the environment cannot be used.
+        CheckpointError: the folder holds no weights, or they do not fit.
+    """
+    environment = _environment(run, seed)
+    network = make_network(observation_shape(environment), action_count(environment), run.dqn)
+    load_best_weights(folder.checkpoint, network)
+    seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
+    evaluation = evaluate(environment, greedy_policy(network), seeds)
+    evaluation.write(folder.evaluation)
+    return evaluation
+
+
+class _CheckpointAtEvaluations:
+    """Observes a loop and saves a checkpoint after every evaluation."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.checkpoint
+
+    def on_step(self, loop: TrainingLoop) -> None:
+        """Nothing to save after single steps."""
+
+    def on_episode(self, loop: TrainingLoop, episode_return: float, length: int) -> None:
+        """Nothing to save after single episodes."""
+
+    def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
+        """Save."""
+        save_checkpoint(self._path, loop.agent, loop.progress)
+
+
+def _environment(run: RunConfig, seed: int) -> Environment:
+    return make_environment(run.settings.env, seed, run.dqn.frame_stack)
+
+
+def _agent(run: RunConfig, environment: Environment, generator: np.random.Generator) -> Agent:
+    try:
+        return Agent.build(
+            observation_shape(environment), action_count(environment), run.dqn, generator
+        )
+    except ValueError as error:
+        raise UnsuitableEnvironmentError(run.settings.env, str(error)) from error
+
+
+def _plan(run: RunConfig) -> TrainingPlan:
+    return TrainingPlan(
+        steps=run.steps,
+        seed=run.settings.seed,
+        evaluation_period=run.evaluation_period,
+        selection_episodes=run.preset.selection_episodes,
+        confirmation_episodes=run.preset.confirmation_episodes,
+        stop_return=run.stop_return,
+    )
+
+
+def _reached(best_return: float | None, stop_return: float | None) -> bool:
+    return best_return is not None and stop_return is not None and best_return >= stop_return
+
+
+def _connect(url: str) -> ReplayClient:
+    try:
+        return ReplayClient(url)
+    except ValueError as error:
+        raise SettingsError(f"--server: {error}") from error
+
+
+def _open_table(
+    client: ReplayClient, run: RunConfig, environment: Environment
+) -> AbstractContextManager[RunTable]:
+    settings = run.settings
+    return open_run_table(
+        client,
+        transition_table_spec(
+            run.dqn, frame_space(environment), action_count(environment), settings.seed
+        ),
+        name=settings.table,
+        own_name=own_table_name(settings.env, settings.algorithm, settings.seed),
+        keep=settings.keep_table,
+    )
+
+
+def _batches_of(
+    client: ReplayClient, table: RunTable, run: RunConfig, stack: ExitStack
+) -> Callable[[Callable[[], float]], BatchSource]:
+    """Return what opens the prefetcher once it is needed, to be closed with ``stack``."""
+
+    def open_batches(beta: Callable[[], float]) -> BatchSource:
+        return stack.enter_context(
+            Prefetcher(
+                client,
+                table.name,
+                run.dqn.batch_size,
+                beta=beta,
+                columns=DRAWN_COLUMNS,
+                # Stacked frames repeat each other; single ones are not worth the indices.
+                layout="indexed" if run.dqn.frame_stack > 1 else "stacked",
+            )
+        )
+
+    return open_batches

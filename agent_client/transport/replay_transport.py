@@ -1,0 +1,186 @@
+"""An httpx transport for large binary bodies: neither joined when sent nor copied when read.
+
+httpx's own transport reads a response in pieces of 64 KiB and joins them; on a batch of several
+megabytes that costs more than the network. Here a request's body is a list of buffers sent from
+where they lie, and a response's body is received into one buffer, aligned so that arrays can be
+views of it: `response.extensions["replay_body"]`. `response.read()` works as ever, with a copy.
+"""
+
+import ssl
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Final
+
+import httpx
+
+from agent_client.transport.connection import Buffer, Connection, RawResponse, Timeouts
+from agent_client.transport.connection_pool import ConnectionPool, Origin
+
+__all__ = ["BODY_EXTENSION", "REPEATABLE_EXTENSION", "BufferStream", "ReplayTransport"]
+
+BODY_EXTENSION: Final = "replay_body"
+REPEATABLE_EXTENSION: Final = "replay_repeatable"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class BufferStream(httpx.SyncByteStream):
+    """A body that is a list of buffers; they must stay as they are until it has been sent.
+
+    Attributes:
+        buffers: sent one after another.
+        size: bytes in all, for the request's Content-Length.
+    """
+
+    def __init__(self, buffers: Sequence[Buffer]) -> None:
+        """Keep the buffers, not copies of them."""
+        self.buffers = list(buffers)
+        self.size = sum(memoryview(buffer).nbytes for buffer in self.buffers)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the body to a transport that does not know this class."""
+        return (bytes(buffer) for buffer in self.buffers)
+
+
+class ReplayTransport(httpx.BaseTransport):
+    """HTTP/1.1 over TCP, TLS or a Unix domain socket, with connections kept. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        uds: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        max_connections: int = 100,
+        idle_limit_s: float = 4.0,
+        max_head_bytes: int = 65536,
+        max_body_bytes: int = 1 << 32,
+    ) -> None:
+        """Make a transport; connections are made when needed.
+
+        Args:
+            uds: path of a Unix domain socket to use whatever host a URL names.
+            ssl_context: for https; None trusts what the system trusts.
+            max_connections: in use at once; a request beyond them waits for the pool timeout.
+            idle_limit_s: how long a connection may lie idle and be used again. Keep it below the
+                server's own limit (5 s is a usual one), or a request may cross its closing.
+            max_head_bytes: longest response head.
+            max_body_bytes: longest response body.
+        """
+        self._pool = ConnectionPool(
+            uds=uds,
+            ssl_context=ssl_context,
+            max_connections=max_connections,
+            idle_limit_s=idle_limit_s,
+            max_head_bytes=max_head_bytes,
+            max_body_bytes=max_body_bytes,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the response, its body received whole.
+
+        A request that broke on a kept connection before any of its answer came is sent once more
+        on a new one, where it cannot have been acted on (it had not been sent to its end) or may
+        be acted on twice (`GET`, `HEAD`, `OPTIONS`, or the extension `replay_repeatable`).
+
+        Raises:
+            httpx.TransportError: by its subclasses, what went wrong.
+        """
+        origin = Origin.of(request.url)
+        timeouts = Timeouts(**request.extensions.get("timeout", {}))
+        connection = self._pool.take(origin, timeouts)
+        try:
+            try:
+                raw = connection.exchange(request.method, _parts(request), timeouts)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if not _may_send_again(request, connection):
+                    raise
+                connection = self._pool.replace(connection, origin, timeouts)
+                raw = connection.exchange(request.method, _parts(request), timeouts)
+        finally:
+            self._pool.give_back(origin, connection)
+        return _response(raw)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.close()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Close the kept connections."""
+        self.close()
+
+
+def _may_send_again(request: httpx.Request, connection: Connection) -> bool:
+    """Return whether a request whose exchange broke may go out on another connection."""
+    if not connection.exchanges or connection.answer_begun:
+        return False
+    if not isinstance(request.stream, (BufferStream, httpx.ByteStream)):
+        return False  # its bytes are gone
+    return (
+        not connection.sent_all
+        or request.method in _SAFE_METHODS
+        or bool(request.extensions.get(REPEATABLE_EXTENSION))
+    )
+
+
+def _parts(request: httpx.Request) -> Iterator[list[Buffer]]:
+    """Give a request as lists of buffers, each list to be sent together."""
+    head = _request_head(request)
+    stream = request.stream
+    if isinstance(stream, BufferStream):
+        yield [head, *stream.buffers]
+        return
+    assert isinstance(stream, httpx.SyncByteStream)
+    chunked = request.headers.get("transfer-encoding", "").lower() == "chunked"
+    pending: list[Buffer] = [head]
+    for chunk in stream:
+        if chunked and chunk:
+            yield [*pending, b"%x\r\n" % len(chunk), chunk, b"\r\n"]
+        else:
+            yield [*pending, chunk]
+        pending = []
+    if chunked:
+        pending.append(b"0\r\n\r\n")
+    if pending:
+        yield pending
+
+
+def _request_head(request: httpx.Request) -> bytes:
+    """Return request line and headers, with the empty line after them.
+
+    Raises:
+        httpx.LocalProtocolError: a line break in one of them would begin another.
+    """
+    headers = request.headers.raw
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%s: %s" % header for header in headers]
+    head = b"\r\n".join((*lines, b"", b""))
+    if head.count(b"\r") != len(headers) + 2 or head.count(b"\n") != len(headers) + 2:
+        raise httpx.LocalProtocolError("a header holds a line break", request=request)
+    return head
+
+
+class _ReceivedStream(httpx.SyncByteStream):
+    """A body that has been received already, copied only if somebody iterates over it."""
+
+    def __init__(self, body: memoryview) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield bytes(self._body)
+
+
+def _response(raw: RawResponse) -> httpx.Response:
+    return httpx.Response(
+        raw.head.status,
+        headers=raw.head.headers,
+        stream=_ReceivedStream(raw.body),
+        extensions={
+            "http_version": b"HTTP/1.1",
+            "reason_phrase": raw.head.reason,
+            BODY_EXTENSION: raw.body,
+        },
+    )

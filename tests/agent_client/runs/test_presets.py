@@ -1,0 +1,39 @@
+"""Which defaults an environment gets."""
+
+import gymnasium
+import pytest
+
+from agent_client.runs.presets import CARTPOLE, GENERIC, PRESETS, preset_for
+
+
+def test_cartpole_has_its_own_preset_and_others_the_generic_one() -> None:
+    assert preset_for("CartPole-v1") is CARTPOLE
+    assert preset_for("Acrobot-v1") is GENERIC
+
+
+def test_cartpole_numbers_are_those_of_the_environment() -> None:
+    spec = gymnasium.spec("CartPole-v1")
+
+    assert CARTPOLE.solved_return == spec.reward_threshold
+    assert CARTPOLE.best_return == spec.max_episode_steps
+
+
+def test_published_score_is_the_tutorials() -> None:
+    assert CARTPOLE.published is not None
+    assert (CARTPOLE.published.mean_return, CARTPOLE.published.best_return) == (50.02, 200.0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_schedules_end_within_the_training(name: str) -> None:
+    preset = PRESETS[name]
+
+    assert preset.name == name
+    assert preset.dqn.epsilon_decay_steps <= preset.steps
+    assert preset.dqn.importance_anneal_steps <= preset.steps
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_evaluations_follow_a_round_of_learner_steps(name: str) -> None:
+    preset = PRESETS[name]
+
+    assert preset.evaluation_period % preset.dqn.update_period == 0
