@@ -142,6 +142,7 @@ class Drawing:
             self.max_times_sampled,
             distinct,
         )
+        self._index.changes.touched(("times_sampled",), slots)
         undo.add(lambda: np.subtract.at(self._index.times_sampled, slots, np.int32(1)))
         undo.add(lambda: self._priorities.refresh(slots, np.ones(len(slots), np.bool_)))
         if len(slots) < batch_size:

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from replay_server.memory.arrays import Allocate, AnyArray, BoolArray, Int64Array, UInt8Array
-from replay_server.memory.row_index import GONE, RowIndex
+from replay_server.memory.row_index import GONE, RowIndex, live_slot
 
 __all__ = [
     "BYTES_A_STEP",
@@ -157,6 +157,28 @@ class Episodes:
         self._open_ends[:] = ends
         return left
 
+    def report(self, writer: str | None, streams: Int64Array | None, slots: Int64Array) -> None:
+        """Tell the index's `changes` of links and streams after steps came in at slots [N]."""
+        changes = self._index.changes
+        changes.touched(("before", "after", "positions", "flags"), slots)
+        changes.touched(("after",), self._index.find(self.before[slots]))
+        distinct = np.zeros(1, np.int64) if streams is None else np.unique(streams)
+        places = [self._streams[writer, each] for each in distinct.tolist()]
+        changes.streams_ended_at(writer, distinct, self._open_ends[places])
+
+    def open_streams(self) -> list[tuple[str | None, int, int]]:
+        """Return writer, stream and last key of every stream that may still be continued."""
+        self._forget_ended_streams(0)
+        ends = self._open_ends
+        return [(*stream, int(ends[place])) for stream, place in self._streams.items()]
+
+    def open_stream(self, writer: str | None, stream: int, key: int) -> None:
+        """Let a stream go on after the step with this key; -1 ends it."""
+        if len(self._streams) >= len(self._open_ends):
+            self._forget_ended_streams(1)
+        place = self._streams.setdefault((writer, stream), len(self._streams))
+        self._open_ends[place] = key
+
     def remove(self, slots: Int64Array) -> Int64Array:
         """Delete the steps at distinct slots [N] and every item that needs one of them.
 
@@ -173,6 +195,7 @@ class Episodes:
     def clear(self) -> None:
         """Forget every step and every stream; the index is cleared by its owner."""
         self.flags[:] = 0
+        self._index.changes.filled("flags", 0)
         self.items = 0
         self._streams.clear()
         self._open_ends[:] = _NONE
@@ -333,7 +356,7 @@ def _append(
     count, items, gone = 0, 0, 0
     for i in range(streams.shape[0]):
         key = first_key + i
-        leaving = _there(keys, key - capacity)
+        leaving = live_slot(keys, key - capacity)
         if leaving >= 0:
             # Rows older than this one have gone, so nothing in its past can need it.
             died = _kill(leaving, keys, before, after, positions, flags, history, 0, touched, count)

@@ -6,6 +6,7 @@ from typing import Final
 
 from replay_server.memory.episodes import BYTES_A_STEP
 from replay_server.memory.row_index import BYTES_A_SLOT
+from replay_server.memory.sample_ages import BYTES_OF_AGES
 from replay_server.memory.signature import Signature
 from replay_server.memory.tree_layout import node_count
 
@@ -25,4 +26,4 @@ def bytes_for(capacity: int, signature: Signature | None, has_steps: bool = Fals
     slots = slots_for(capacity)
     row_bytes = 0 if signature is None else signature.row_bytes
     slot_bytes = row_bytes + BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)
-    return slots * slot_bytes + _TREES * 8 * node_count(slots)
+    return slots * slot_bytes + _TREES * 8 * node_count(slots) + BYTES_OF_AGES

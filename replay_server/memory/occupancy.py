@@ -7,6 +7,8 @@ module of its own: rows are items, and another remover says which goes.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -110,11 +112,34 @@ class Occupancy(Protocol):
     def oldest_slots(self, after: int, limit: int) -> Int64Array:
         """Return the first `limit` of `live_slots`, or all where there are fewer."""
 
+    @property
+    def free(self) -> int:
+        """How many rows can come in without taking the slot of a row that is there now."""
+
+    @property
+    def freed(self) -> int:
+        """How many slots have ever been freed; slots are taken again in the order they were."""
+
+    def next_slots(self, rows: int) -> Int64Array:
+        """Return the slots that the next `rows` <= `free` rows would get."""
+
+    def counters(self) -> list[int]:
+        """Return what, beside the arrays, makes up its state."""
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from what `counters` returned; the arrays are as they were then."""
+
+    def raise_keys(self, floor: int) -> None:
+        """Issue no key below `floor` from now on."""
+
 
 class FifoOccupancy:
     """Rows are items; where there is no room the oldest goes.
 
-    Keys grow by one a row, and no row is older than the last `capacity` keys.
+    Keys grow by one a row, and no row is older than the last `capacity` keys. Where the counter had
+    to jump (a restored table issues no key twice), rows from before go by their *positions*: the
+    keys that they would have had. A row's slot is its position modulo the slots, as jumps are
+    multiples of them.
     """
 
     _STRIDE = 65536
@@ -125,7 +150,8 @@ class FifoOccupancy:
         self.rows = 0
         self._index = index
         self._capacity = capacity
-        self._oldest_key = first_key
+        self._oldest = first_key
+        self._eras = [(first_key, 0)]  # from that key on, position = key + shift
 
     @property
     def items(self) -> int:
@@ -167,37 +193,81 @@ class FifoOccupancy:
         """Let every row go; keys go on."""
         self._index.clear()
         self.rows = 0
-        self._oldest_key = self.next_key
+        self._oldest = self.next_key
 
     def live_slots(self, after: int) -> Int64Array:
         """Return slots by key. Cost: O(capacity)."""
-        return self._index.find(np.arange(max(after + 1, self._oldest_key), self.next_key))
+        return self._index.live_between(self._position_above(after), self.next_key)
 
     def oldest_slots(self, after: int, limit: int) -> Int64Array:
         """Return slots by key. Cost: O(limit) where few rows were deleted."""
         found: list[Int64Array] = [np.empty(0, np.int64)]
-        count, first = 0, max(after + 1, self._oldest_key)
+        count, first = 0, self._position_above(after)
         while count < limit and first < self.next_key:
             stop = min(first + max(limit, self._STRIDE), self.next_key)
-            slots = self._index.find(np.arange(first, stop))
+            slots = self._index.live_between(first, stop)
             found.append(slots)
             count, first = count + len(slots), stop
         return np.concatenate(found)[:limit]
+
+    @property
+    def free(self) -> int:
+        """How many rows can come in without taking the slot of a row that is there now."""
+        return self._index.slots - (self.next_key - self._oldest)
+
+    @property
+    def freed(self) -> int:
+        """How many slots have ever been freed."""
+        return self._oldest
+
+    def next_slots(self, rows: int) -> Int64Array:
+        """Return the slots that the next rows would get."""
+        return self._next_keys(rows) % self._index.slots
+
+    def counters(self) -> list[int]:
+        """Return the next key, the oldest position, the number of rows, and the eras."""
+        return [self.next_key, self._oldest, self.rows, *itertools.chain(*self._eras)]
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from there."""
+        self.next_key, self._oldest, self.rows = counters[:3]
+        self._eras = list(zip(counters[3::2], counters[4::2], strict=True))
+
+    def raise_keys(self, floor: int) -> None:
+        """Jump to the first key from `floor` on that lies where the next one would have lain."""
+        slots = self._index.slots
+        jump = -(-max(floor - self.next_key, 0) // slots) * slots
+        if jump:
+            self.next_key += jump
+            self._oldest += jump
+            self._eras = [(first, shift + jump) for first, shift in self._eras]
+            self._eras.append((self.next_key, 0))
+
+    def _position_above(self, after: int) -> int:
+        """Return the position from which on the keys are above `after`."""
+        position = self._oldest
+        ends = [*(sum(era) for era in self._eras[1:]), self.next_key]
+        for (first, shift), end in zip(self._eras, ends, strict=True):
+            if first <= after + 1:
+                position = min(after + 1 + shift, end)
+        return max(position, self._oldest)
 
     def _next_keys(self, rows: int) -> Int64Array:
         return np.arange(self.next_key, self.next_key + rows)
 
     def _leaving(self, rows: int) -> Int64Array:
         """Return the slots of the rows that go when `rows` rows come in."""
-        return self._index.find(np.arange(self._oldest_key, self._floor(rows)))
+        return self._index.live_between(self._oldest, self._floor(rows))
 
     def _floor(self, rows: int) -> int:
-        """Return the oldest key that there may be once `rows` rows have come in."""
-        return max(self._oldest_key, self.next_key + rows - self._capacity)
+        """Return the oldest position that there may be once `rows` rows have come in."""
+        return max(self._oldest, self.next_key + rows - self._capacity)
 
     def _advance(self, rows: int) -> None:
-        self._oldest_key = self._floor(rows)
+        self._oldest = self._floor(rows)
         self.next_key += rows
+        while len(self._eras) > 1 and sum(self._eras[1]) <= self._oldest:
+            del self._eras[0]
 
 
 class StepOccupancy(FifoOccupancy):
@@ -231,21 +301,29 @@ class StepOccupancy(FifoOccupancy):
     def admit(self, rows: NewRows) -> Arrival:
         """Link new steps to those before them in their streams."""
         keys = self._next_keys(rows.count)
+        leaving = self._leaving(rows.count)
         touched, gone = self.episodes.append(self._steps(rows))
         slots = self._index.put(keys, rows.first_ordinal, rows.priorities)
         self._advance(rows.count)
         self.rows += rows.count - gone
+        self._index.changes.touched(("keys", "flags"), leaving)
+        self._index.changes.touched(("flags",), touched)
+        self.episodes.report(rows.writer, rows.streams, slots)
         return Arrival(keys, slots, touched)
 
     def remove(self, slots: Int64Array) -> Int64Array:
         """Let steps go, and every item that needs one of them."""
         self.rows -= len(slots)
-        return self.episodes.remove(slots)
+        touched = self.episodes.remove(slots)
+        self._index.changes.touched(("keys", "flags"), slots)
+        self._index.changes.touched(("flags",), touched)
+        return touched
 
     def remove_items(self, slots: Int64Array) -> None:
         """Let items go for good; their steps stay."""
         self.episodes.flags[slots] &= np.uint8(255 - ITEM)
         self.episodes.items -= len(slots)
+        self._index.changes.touched(("flags",), slots)
 
     def are_items(self, slots: Int64Array) -> BoolArray:
         """Return whether the windows of steps are complete."""
@@ -256,6 +334,15 @@ class StepOccupancy(FifoOccupancy):
         """Let every step go, and begin every stream anew."""
         super().clear()
         self.episodes.clear()
+
+    def counters(self) -> list[int]:
+        """Return the number of items, and what there is of rows."""
+        return [self.episodes.items, *super().counters()]
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from there."""
+        self.episodes.items = counters[0]
+        super().restore(counters[1:])
 
     def _steps(self, rows: NewRows) -> NewSteps:
         flags = (np.array(rows.columns[name]) for name in ("is_first", "is_last", "is_terminal"))

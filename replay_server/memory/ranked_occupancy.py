@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, cast
 
 import numpy as np
 
-from replay_server.memory.arrays import BoolArray, Float64Array, Int64Array
+from replay_server.memory.arrays import Allocate, BoolArray, Float64Array, Int64Array
 from replay_server.memory.occupancy import Arrival, NewRows
 from replay_server.memory.order_tree import OrderTree
 from replay_server.memory.row_index import RowIndex
@@ -30,6 +31,7 @@ class RankedOccupancy:
         first_key: int,
         remover: RankedRemover,
         generator: np.random.Generator,
+        allocate: Allocate,
     ) -> None:
         """Start without rows; a uniform remover draws from `generator`."""
         self.next_key = first_key
@@ -39,8 +41,10 @@ class RankedOccupancy:
         self._remover = remover
         self._generator = generator
         self._order = None if remover == "uniform" else OrderTree(index.ordinals)
-        self._free = np.arange(index.slots)
+        self._free = cast("Int64Array", allocate("free", (index.slots,), np.dtype(np.int64)))
+        self._free[:] = np.arange(index.slots)
         self._first_free = 0
+        self._freed = 0
 
     @property
     def items(self) -> int:
@@ -75,9 +79,11 @@ class RankedOccupancy:
         self._index.remove(slots)
         if self._order is not None:
             self._order.leave(slots)
-        last_free = self._first_free + self._free_count
-        self._free[(last_free + np.arange(len(slots))) % len(self._free)] = slots
+        places = (self._first_free + self.free + np.arange(len(slots))) % len(self._free)
+        self._free[places] = slots
+        self._index.changes.touched(("free",), places)
         self.rows -= len(slots)
+        self._freed += len(slots)
         return slots
 
     def remove_items(self, slots: Int64Array) -> None:
@@ -100,8 +106,8 @@ class RankedOccupancy:
     def live_slots(self, after: int) -> Int64Array:
         """Return slots by key. Cost: O(capacity log capacity)."""
         keys = self._index.keys
-        places = np.arange(self._index.slots)
-        live = np.flatnonzero((keys > after) & (keys % self._index.slots == places))
+        live = self._index.live_between(0, self._index.slots)
+        live = live[keys[live] > after]
         return live[np.argsort(keys[live])]
 
     def oldest_slots(self, after: int, limit: int) -> Int64Array:
@@ -109,13 +115,36 @@ class RankedOccupancy:
         return self.live_slots(after)[:limit]
 
     @property
-    def _free_count(self) -> int:
+    def free(self) -> int:
+        """How many rows can come in without taking the slot of a row that is there now."""
         return len(self._free) - self.rows
+
+    @property
+    def freed(self) -> int:
+        """How many slots have been freed since this object was made."""
+        return self._freed
+
+    def next_slots(self, rows: int) -> Int64Array:
+        """Return the slots that the next rows would get."""
+        return self._free[(self._first_free + np.arange(rows)) % len(self._free)]
+
+    def counters(self) -> list[int]:
+        """Return the next key, the number of rows, and where the free slots begin."""
+        return [self.next_key, self.rows, self._first_free]
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from there, and rank the rows."""
+        self.next_key, self.rows, self._first_free = counters
+        self.reprioritized(self.live_slots(-1))
+
+    def raise_keys(self, floor: int) -> None:
+        """Issue no key below `floor` from now on."""
+        self.next_key = max(self.next_key, floor)
 
     def _put(self, rows: NewRows, start: int, stop: int) -> tuple[Int64Array, Int64Array]:
         """Give rows [start, stop) the slots that have been free longest, and keys of theirs."""
         count, all_slots = stop - start, self._index.slots
-        slots = self._free[(self._first_free + np.arange(count)) % all_slots]
+        slots = self.next_slots(count)
         self._first_free = (self._first_free + count) % all_slots
         keys = np.empty(count, np.int64)
         for i, slot in enumerate(slots.tolist()):
@@ -132,8 +161,7 @@ class RankedOccupancy:
             return np.array([self._order.first])
         while True:  # of the slots few are free, so that one draw or two are enough
             slot = self._generator.integers(self._index.slots, size=1)
-            key = self._index.keys[slot[0]]
-            if key >= 0 and key % self._index.slots == slot[0]:  # a fresh slot's zero is no key
+            if self._index.holds_rows(slot)[0]:
                 return slot
 
     def _ranks(self, slots: Int64Array) -> Float64Array:

@@ -6,7 +6,7 @@ Sizes count items. A limiter counts the rows inserted and the items drawn since 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -49,9 +49,35 @@ class Limiter(Protocol):
     def restart(self) -> None:
         """Begin to count anew."""
 
+    def counters(self) -> list[int]:
+        """Return what it has counted."""
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from what `counters` returned."""
+
+
+class _CountsNothing:
+    """A limiter that goes by the table's size alone."""
+
+    def inserted(self, rows: int) -> None:
+        """Nothing to count."""
+
+    def drawn(self, draws: int) -> None:
+        """Nothing to count."""
+
+    def restart(self) -> None:
+        """Nothing to forget."""
+
+    def counters(self) -> list[int]:
+        """Return nothing."""
+        return []
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Nothing to go on from."""
+
 
 @dataclass(frozen=True)
-class MinSize:
+class MinSize(_CountsNothing):
     """Draws need `min_size` items, and one at the least."""
 
     min_size: int
@@ -63,15 +89,6 @@ class MinSize:
     def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return None: inserts always pass."""
         return None
-
-    def inserted(self, rows: int) -> None:
-        """Nothing to count."""
-
-    def drawn(self, draws: int) -> None:
-        """Nothing to count."""
-
-    def restart(self) -> None:
-        """Nothing to forget."""
 
 
 @dataclass
@@ -133,13 +150,21 @@ class SampleToInsertRatio:
         """Begin to count anew."""
         self._inserted = self._drawn = 0
 
+    def counters(self) -> list[int]:
+        """Return rows inserted and items drawn."""
+        return [self._inserted, self._drawn]
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from there."""
+        self._inserted, self._drawn = counters
+
     @property
     def _surplus(self) -> float:
         return self._inserted * self.samples_per_insert - self._drawn
 
 
 @dataclass(frozen=True)
-class Queue:
+class Queue(_CountsNothing):
     """A queue of up to `size` items, of which each is drawn once."""
 
     size: int
@@ -159,15 +184,6 @@ class Queue:
                 "columns", f"{rows} rows never fit into a queue of {self.size}"
             )
         return _more(size + rows - self.size, "draw")
-
-    def inserted(self, rows: int) -> None:
-        """Nothing to count."""
-
-    def drawn(self, draws: int) -> None:
-        """Nothing to count."""
-
-    def restart(self) -> None:
-        """Nothing to forget."""
 
 
 def _ceil(count: float) -> int:

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
-from replay_server.memory.arrays import Int64Array
+from replay_server.memory.arrays import Allocate, Int64Array
+from replay_server.memory.changes import Changes
 
-__all__ = ["QUANTILES", "SampleAges"]
+__all__ = ["BYTES_OF_AGES", "QUANTILES", "SampleAges"]
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
-_WINDOW: Final = 65536
+_WINDOW: Final = 8192
+BYTES_OF_AGES: Final = 8 * _WINDOW
 
 
 class SampleAges:
-    """A ring of the last 65,536 ages."""
+    """A ring of the last 8,192 ages.
 
-    def __init__(self) -> None:
+    Attributes:
+        drawn: how many ages have been taken in.
+    """
+
+    def __init__(self, allocate: Allocate, changes: Changes) -> None:
         """Start without any."""
-        self._ages = np.zeros(_WINDOW, np.int64)
-        self._drawn = 0
+        self._ages = cast("Int64Array", allocate("ages", (_WINDOW,), np.dtype(np.int64)))
+        self._changes = changes
+        self.drawn = 0
 
     def add(self, ages: Int64Array) -> None:
         """Take in ages [N] in the order of their draws. Cost: a copy."""
+        self.drawn += len(ages)
         ages = ages[-_WINDOW:]
-        first = self._drawn % _WINDOW
-        before_end = min(len(ages), _WINDOW - first)
-        self._ages[first : first + before_end] = ages[:before_end]
-        self._ages[: len(ages) - before_end] = ages[before_end:]
-        self._drawn += len(ages)
+        places = np.arange(self.drawn - len(ages), self.drawn) % _WINDOW
+        self._ages[places] = ages
+        self._changes.touched(("ages",), places)
 
     def quantiles(self) -> dict[str, float | None]:
         """Return the quantiles of `QUANTILES` by name, interpolated; None before the first draw."""
-        known = self._ages[: min(self._drawn, _WINDOW)]
+        known = self._ages[: min(self.drawn, _WINDOW)]
         if not known.size:
             return {str(quantile): None for quantile in QUANTILES}
         values = np.quantile(known, QUANTILES)

@@ -20,6 +20,7 @@ from replay_server.memory.arrays import (
     Int64Array,
     aligned_zeros,
 )
+from replay_server.memory.changes import Changes
 from replay_server.memory.drawing import Chosen, Drawing, Undo
 from replay_server.memory.draws import Draw, importance_weights
 from replay_server.memory.errors import InvalidArgumentError, RateLimitedError, ReplayError
@@ -41,6 +42,12 @@ from replay_server.memory.sample_ages import SampleAges
 from replay_server.memory.samplers import Normalize, OrderedSampler, Sampler, raised
 from replay_server.memory.signature import Signature
 from replay_server.memory.step_signature import check_step_signature, check_steps
+from replay_server.memory.table_state import (
+    TableNumbers,
+    TableState,
+    generator_state,
+    set_generator_state,
+)
 from replay_server.memory.windows import Sequences, Transitions
 from replay_server.memory.writers import WriterLedger
 
@@ -74,6 +81,7 @@ class Table:
         first_key: int = 0,
         writer_limit: int = 65536,
         allocate: Allocate = aligned_zeros,
+        changes: Changes | None = None,
     ) -> None:
         """Make an empty table.
 
@@ -91,6 +99,7 @@ class Table:
                 used before.
             writer_limit: writers whose last insert is remembered.
             allocate: where the arrays come from.
+            changes: hears of every change of what has to be kept.
 
         Raises:
             InvalidArgumentError: the signature is none for a table of steps.
@@ -99,14 +108,16 @@ class Table:
         self.limiter = limiter
         self.inserted_total = self.sampled_total = self.deleted_total = 0
         self.updated_total = self.stale_total = 0
-        self.sample_ages = SampleAges()
+        changes = changes or Changes()
+        self.sample_ages = SampleAges(allocate, changes)
         self._slots = slots_for(capacity)
         self._allocate = allocate
         self._items = items
-        self._writers = WriterLedger(writer_limit)
-        self._index = RowIndex(self._slots, allocate)
+        self._writers = WriterLedger(writer_limit, changes)
+        self._index = RowIndex(self._slots, allocate, changes)
         self._priorities = Priorities(self._index, sampler, capacity, allocate)
         generator = np.random.Generator(np.random.PCG64(seed))
+        self._generator = generator
         self._drawing = Drawing(self._index, self._priorities, generator, max_times_sampled)
         first_key = -(-first_key // self._slots) * self._slots
         self._occupancy, self._layout = self._arrange(first_key, remover, generator)
@@ -114,7 +125,7 @@ class Table:
         self._spent = np.empty(0, np.int64)
         self.signature: Signature | None = None
         if signature is not None:
-            self._fix_signature(signature)
+            self.fix_signature(signature)
 
     # -- what it is -----------------------------------------------------------------------------
 
@@ -215,7 +226,7 @@ class Table:
             raise RateLimitedError(missing)
         keys = self._store(new) if count else np.empty(0, np.int64)
         if writer is not None:
-            self._writers.record(*writer, keys.copy())
+            self._writers.record(*writer, keys)
         return keys, False
 
     def recall(self, writer: str, sequence: int) -> Int64Array | None:
@@ -224,8 +235,7 @@ class Table:
         Raises:
             StaleSequenceError: the writer has done a later one.
         """
-        done = self._writers.recall(writer, sequence)
-        return None if done is None else done.copy()
+        return self._writers.recall(writer, sequence)
 
     def delete(self, keys: AnyArray) -> tuple[int, int]:
         """Delete the rows with keys [B]; return how many were there and how many not.
@@ -425,6 +435,73 @@ class Table:
             self._drawing.max_times_sampled = max_times_sampled
             self._let_spent_items_go(max_times_sampled)
 
+    # -- going on elsewhere ---------------------------------------------------------------------
+
+    @property
+    def numbers(self) -> TableNumbers:
+        """What may change with any request, beside the arrays. Cost: some microseconds."""
+        return TableNumbers(
+            occupancy=self._occupancy.counters(),
+            totals=[
+                self.inserted_total,
+                self.sampled_total,
+                self.updated_total,
+                self.stale_total,
+                self.deleted_total,
+            ],
+            highest=self._priorities.highest,
+            limiter=self.limiter.counters(),
+            generator=generator_state(self._generator),
+        )
+
+    @property
+    def state(self) -> TableState:
+        """All that makes up the table, beside the arrays. Cost: O(writers + streams)."""
+        steps = self._occupancy
+        streams = steps.episodes.open_streams() if isinstance(steps, StepOccupancy) else []
+        return TableState(self.numbers, self._writers.entries(), streams)
+
+    def restore(self, state: TableState) -> None:
+        """Go on from a state, whose arrays this table's have been filled with. Cost: O(slots)."""
+        numbers, occupancy = state.numbers, self._occupancy
+        occupancy.restore(numbers.occupancy)
+        (
+            self.inserted_total,
+            self.sampled_total,
+            self.updated_total,
+            self.stale_total,
+            self.deleted_total,
+        ) = numbers.totals
+        self.sample_ages.drawn = self.sampled_total
+        self.limiter.restore(numbers.limiter)
+        set_generator_state(self._generator, numbers.generator)
+        for writer in state.writers:
+            self._writers.remember(*writer)
+        if isinstance(occupancy, StepOccupancy):
+            for stream in state.streams:
+                occupancy.episodes.open_stream(*stream)
+        slots = occupancy.live_slots(-1)
+        self._priorities.replace_sampler(self.sampler, slots, occupancy.are_items(slots))
+        self._priorities.highest = numbers.highest
+
+    def raise_keys(self, floor: int) -> None:
+        """Issue no key below `floor` from now on."""
+        self._occupancy.raise_keys(floor)
+
+    @property
+    def free(self) -> int:
+        """How many rows can come in without taking the slot of a row that is there now."""
+        return self._occupancy.free
+
+    @property
+    def freed(self) -> int:
+        """How many slots have ever been freed; they are taken again in the order they were."""
+        return self._occupancy.freed
+
+    def next_slots(self, rows: int) -> Int64Array:
+        """Return the slots that the next `rows` <= `free` rows would get."""
+        return self._occupancy.next_slots(rows)
+
     # -- inside ---------------------------------------------------------------------------------
 
     def _arrange(
@@ -436,14 +513,21 @@ class Table:
             return FifoOccupancy(self._index, self.capacity, first_key), RowLayout()
         if items is None:
             assert remover is not None
-            ranked = RankedOccupancy(self._index, self.capacity, first_key, remover, generator)
+            ranked = RankedOccupancy(
+                self._index, self.capacity, first_key, remover, generator, self._allocate
+            )
             return ranked, RowLayout()
         steps = StepOccupancy(self._index, self.capacity, first_key, items.shape, self._allocate)
         if isinstance(items, Transitions):
             return steps, TransitionLayout(items, steps.episodes)
         return steps, SequenceLayout(items, steps.episodes)
 
-    def _fix_signature(self, signature: Signature) -> RingStorage:
+    def fix_signature(self, signature: Signature) -> RingStorage:
+        """Make room for rows of these columns, in a table that has none yet.
+
+        Raises:
+            InvalidArgumentError: the signature is none for a table of steps.
+        """
         if self.has_steps:
             check_step_signature(signature)
         self._storage = RingStorage(signature, self._slots, self._allocate)
@@ -486,9 +570,9 @@ class Table:
 
     def _store(self, new: NewRows) -> Int64Array:
         """Write checked rows, at least one, and return their keys."""
-        storage = self._storage or self._fix_signature(Signature.of(new.columns))
+        storage = self._storage or self.fix_signature(Signature.of(new.columns))
         arrival = self._occupancy.admit(new)
-        storage.write(arrival.slots, new.columns)
+        self._index.changes.write_rows(storage, arrival.slots, new.columns)
         self._priorities.refresh(arrival.touched, self._occupancy.are_items(arrival.touched))
         self._priorities.saw(new.priorities)
         self.inserted_total += new.count
@@ -523,7 +607,7 @@ class Table:
         return len(slots), len(keys) - len(slots)
 
     def _put_priorities(self, slots: Int64Array, priorities: Float64Array, highest: float) -> None:
-        self._index.priorities[slots] = priorities  # NumPy: of equal slots the last wins
+        self._index.prioritize(slots, priorities)
         self._occupancy.reprioritized(slots)
         are_items = self._occupancy.are_items(slots) & ~np.isin(slots, self._spent)
         self._priorities.refresh(slots, are_items)

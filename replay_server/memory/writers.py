@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from replay_server.memory.arrays import Int64Array
+from replay_server.memory.changes import Changes
 from replay_server.memory.errors import StaleSequenceError
 
 __all__ = ["WriterLedger"]
@@ -11,10 +14,11 @@ __all__ = ["WriterLedger"]
 class WriterLedger:
     """The last insert of each writer."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, changes: Changes) -> None:
         """Remember up to `limit` writers; beyond, the one silent longest is forgotten."""
         self._limit = limit
-        self._last: dict[str, tuple[int, Int64Array]] = {}
+        self._changes = changes
+        self._last: dict[str, tuple[int, Int64Array | range]] = {}
 
     def recall(self, writer: str, sequence: int) -> Int64Array | None:
         """Return the keys answered to this very insert before; None if it is new.
@@ -27,15 +31,24 @@ class WriterLedger:
             return None
         if sequence < last:
             raise StaleSequenceError(writer, sequence, last)
-        self._remember(writer, sequence, keys)  # who repeats an insert is not silent
-        return keys
+        self.remember(writer, sequence, keys)  # who repeats an insert is not silent
+        return np.array(keys, np.int64)
 
     def record(self, writer: str, sequence: int, keys: Int64Array) -> None:
-        """Remember an insert that was done; `keys` is kept."""
-        self._remember(writer, sequence, keys)
+        """Remember an insert that was done and answered with keys [N], which are copied."""
+        first, count = (int(keys[0]) if len(keys) else 0), len(keys)
+        is_run = np.array_equal(keys, np.arange(first, first + count))
+        kept = range(first, first + count) if is_run else keys.copy()
+        self.remember(writer, sequence, kept)
+        self._changes.inserted_by(writer, sequence, kept)
+
+    def remember(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
+        """Put a writer's last insert at the end of the line of those who are forgotten."""
+        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
+        self._last[writer] = (sequence, keys)
         if len(self._last) > self._limit:
             del self._last[next(iter(self._last))]
 
-    def _remember(self, writer: str, sequence: int, keys: Int64Array) -> None:
-        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
-        self._last[writer] = (sequence, keys)
+    def entries(self) -> list[tuple[str, int, Int64Array | range]]:
+        """Return writer, sequence and keys of every last insert, the longest silent first."""
+        return [(writer, *last) for writer, last in self._last.items()]

@@ -1,20 +1,22 @@
 import numpy as np
 import pytest
 
+from replay_server.memory.arrays import aligned_zeros
+from replay_server.memory.changes import Changes
 from replay_server.memory.sample_ages import SampleAges
 
-WINDOW = 65_536
+WINDOW = 8_192
 
 
 def test_there_are_no_quantiles_before_the_first_draw():
-    ages = SampleAges()
+    ages = SampleAges(aligned_zeros, Changes())
     ages.add(np.empty(0, np.int64))
 
     assert ages.quantiles() == {"0.5": None, "0.9": None, "0.99": None}
 
 
 def test_quantiles_are_interpolated():
-    ages = SampleAges()
+    ages = SampleAges(aligned_zeros, Changes())
 
     ages.add(np.arange(11))
 
@@ -25,7 +27,7 @@ def test_quantiles_are_interpolated():
     "sizes", [[WINDOW + 7], [WINDOW, 7], [30_000] * 3, [1, 2 * WINDOW], [7, WINDOW]]
 )
 def test_only_the_last_ages_count(sizes):
-    ages, everything = SampleAges(), np.empty(0, np.int64)
+    ages, everything = SampleAges(aligned_zeros, Changes()), np.empty(0, np.int64)
     generator = np.random.default_rng(0)
 
     for size in sizes:

@@ -1,0 +1,36 @@
+"""Who hears of every change of what a table keeps, so that it can be kept past the process.
+
+The parts of a table tell it which places of which array they have changed, at once; the values are
+read from the arrays when the request is done. What follows from the rest (masses, orders) is not
+told. `Changes` itself forgets all it hears: a table in memory only. `replay_server.durability`
+has one that writes it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from replay_server.memory.arrays import Columns, Int64Array
+from replay_server.memory.ring_storage import RingStorage
+
+__all__ = ["Changes"]
+
+
+class Changes:
+    """Hears of changes and forgets them."""
+
+    def touched(self, names: Sequence[str], places: Int64Array) -> None:
+        """Hear that arrays of these names have changed at places [N]; one may be given twice."""
+
+    def filled(self, name: str, value: int) -> None:
+        """Hear that an array holds `value` everywhere, before what `touched` tells."""
+
+    def inserted_by(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
+        """Hear of a writer's last insert and the keys that it was answered."""
+
+    def streams_ended_at(self, writer: str | None, streams: Int64Array, keys: Int64Array) -> None:
+        """Hear of the last keys [N] of a writer's streams [N]; -1 where the episode is over."""
+
+    def write_rows(self, storage: RingStorage, slots: Int64Array, columns: Columns) -> None:
+        """Store rows; one that writes things down may do so before or after."""
+        storage.write(slots, columns)
