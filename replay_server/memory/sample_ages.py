@@ -12,12 +12,12 @@ from replay_server.memory.changes import Changes
 __all__ = ["BYTES_OF_AGES", "QUANTILES", "SampleAges"]
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
-_WINDOW: Final = 8192
+_WINDOW: Final = 4096
 BYTES_OF_AGES: Final = 8 * _WINDOW
 
 
 class SampleAges:
-    """A ring of the last 8,192 ages.
+    """A ring of the last 4,096 ages.
 
     Attributes:
         drawn: how many ages have been taken in.

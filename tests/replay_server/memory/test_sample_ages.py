@@ -5,7 +5,7 @@ from replay_server.memory.arrays import aligned_zeros
 from replay_server.memory.changes import Changes
 from replay_server.memory.sample_ages import SampleAges
 
-WINDOW = 8_192
+WINDOW = 4_096
 
 
 def test_there_are_no_quantiles_before_the_first_draw():
