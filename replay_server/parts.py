@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from replay_server.errors import TooLargeError
@@ -10,6 +10,7 @@ from replay_server.memory.arrays import AnyArray
 from replay_server.memory.draws import Draw
 from replay_server.memory.errors import InvalidArgumentError, SignatureMismatchError
 from replay_server.memory.table import Table
+from replay_server.waiting import Demand
 from replay_wire.arrays import Array
 from replay_wire.messages import Limits, PriorityUpdate, SampleReply, SampleRequest
 
@@ -49,6 +50,15 @@ class Part:
             "normalize": request.normalize,
             "update": None if update is None else decoded_update(update, "update."),
         }
+
+    def demand(self) -> Demand:
+        """Return what it asks of the limiter; an update may give items the mass to be drawn."""
+        request, has_update = self.request, self.request.update is not None
+        return Demand(
+            ("draw", request.batch_size, request.batches, has_update),
+            partial(self.table.holds_back_draw, request.batch_size * request.batches),
+            is_all=not has_update,
+        )
 
     def names(self, limits: Limits) -> list[str]:
         """Return the names of the columns to draw, after refusing more than an answer may hold.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -36,7 +37,7 @@ from replay_server.table_factory import (
     sampler_of,
     signature_of,
 )
-from replay_server.waiting import WaitingLine, wait_in_line
+from replay_server.waiting import Demand, WaitingLine, wait_in_line
 from replay_wire.arrays import Array
 from replay_wire.complaints import convert
 from replay_wire.messages import (
@@ -235,7 +236,12 @@ class ReplayService:
             keys, duplicate = entry.table.insert(columns, *more)
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
 
-        return await self._now_or_later([entry], attempt, request.timeout, gone)
+        def demand() -> Demand:
+            rows = len(next(iter(columns.values())))
+            is_held_back = partial(entry.table.holds_back_insert, rows)
+            return Demand(("insert", rows), is_held_back, is_all=not entry.table.has_steps)
+
+        return await self._now_or_later([entry], attempt, demand, request.timeout, gone)
 
     async def sample(
         self, name: str, request: SampleRequest, gone: Gone | None = None
@@ -261,7 +267,7 @@ class ReplayService:
             names = part.names(self.limits)
             return part.reply(entry.table.draw(**part.arguments), names)
 
-        return await self._now_or_later([entry], attempt, request.timeout, gone)
+        return await self._now_or_later([entry], attempt, part.demand, request.timeout, gone)
 
     async def sample_mixed(
         self, request: MixedSampleRequest, gone: Gone | None = None
@@ -299,7 +305,17 @@ class ReplayService:
             return MixedSampleReply(parts=replies)
 
         distinct = list({entry.name: entry for entry in entries}.values())
-        return await self._now_or_later(distinct, attempt, timeout, gone)
+
+        def demand() -> Demand:
+            demands = [part.demand() for part in parts]
+            names = (part.table for part in request.parts)
+            return Demand(
+                tuple(zip(names, (each.of for each in demands), strict=True)),
+                lambda: any(each.is_held_back() for each in demands),
+                is_all=all(each.is_all for each in demands),
+            )
+
+        return await self._now_or_later(distinct, attempt, demand, timeout, gone)
 
     def update_priorities(self, name: str, request: PriorityUpdate) -> UpdateReply:
         """Set priorities. Raises UnknownTableError, InvalidPriorityError, InvalidArgumentError."""
@@ -392,6 +408,7 @@ class ReplayService:
         self,
         entries: list[_Entry],
         attempt: Callable[[], Reply],
+        demand: Callable[[], Demand],
         timeout_s: float,
         gone: Gone | None,
     ) -> Reply:
@@ -409,7 +426,7 @@ class ReplayService:
                 raise
             self.check_open()
             watch = None if gone is None else gone()
-            return await wait_in_line(lines, attempt, timeout_s, watch)
+            return await wait_in_line(lines, attempt, demand(), timeout_s, watch)
         for line in lines:
             line.advance()
         return reply

@@ -3,25 +3,46 @@
 A waiting request is a future and nothing else. Whatever changes a table calls `advance` on its
 line, which tries the waiting requests in the order they came: each is done at that very moment or
 goes on waiting. Nothing polls. A request that needs several tables stands in the line of each.
+
+Many wait for the same: a thousand actors, each with a row to insert. What each of them asks of the
+limiters is its `Demand`, and of those whose demand is equal only one is asked about.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from replay_server.memory.errors import RateLimitedError, ReplayError
 
-__all__ = ["WaitingLine", "wait_in_line"]
+__all__ = ["Demand", "WaitingLine", "wait_in_line"]
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a request asks of the limiters of its tables.
+
+    Attributes:
+        of: requests whose `of` is equal are held back alike.
+        is_held_back: says whether a limiter would refuse it, whatever else there is to it; costs
+            far less than an attempt.
+        is_all: whether nothing but `of` decides if an attempt is refused for now.
+    """
+
+    of: Hashable
+    is_held_back: Callable[[], bool]
+    is_all: bool
 
 
 @dataclass(eq=False)
 class _Waiting:
     attempt: Callable[[], Any]
+    demand: Demand
     outcome: asyncio.Future[Any]
     lines: Sequence[WaitingLine]
 
@@ -36,7 +57,8 @@ class WaitingLine:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._line: list[_Waiting] = []
+        self._line: dict[_Waiting, None] = {}  # keeps their order, and lets go of any at once
+        self._demands: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         """Return how many are waiting."""
@@ -44,26 +66,52 @@ class WaitingLine:
 
     def add(self, waiting: _Waiting) -> None:
         """Let a request stand at the end."""
-        self._line.append(waiting)
+        self._line[waiting] = None
+        self._demands[waiting.demand.of] += 1
 
     def remove(self, waiting: _Waiting) -> None:
         """Let a request go, wherever it stands."""
         if waiting in self._line:
-            self._line.remove(waiting)
+            del self._line[waiting]
+            self._demands[waiting.demand.of] -= 1
+            if not self._demands[waiting.demand.of]:
+                del self._demands[waiting.demand.of]
 
     def advance(self) -> None:
         """Try everyone who waits, in order, for as long as one of them gets through.
 
         One that does may change other tables that it needs: their lines are tried as well.
 
-        Call it whenever the table has changed.
+        Call it whenever the table has changed. Cost: that of the attempts that get through, and
+        little for the others, however many wait, where few kinds of demands are among them.
         """
         changed = [self]
         while changed:
             line = changed.pop()
-            for waiting in tuple(line._line):
-                if self._try(waiting):  # which may have changed every table that it needs
-                    changed += [each for each in waiting.lines if each not in changed]
+            for waiting in line._sweep():  # they may have changed every table that they need
+                changed += [each for each in waiting.lines if each not in changed]
+
+    def _sweep(self) -> list[_Waiting]:
+        """Try everyone once, in order, and return those who got through.
+
+        What one lets through may make possible for those refused before is for the next sweep: so
+        nobody who came later, with the same demand, comes first.
+        """
+        through: list[_Waiting] = []
+        refused: set[Hashable] = set()
+        for waiting in tuple(self._line):
+            if len(refused) == len(self._demands):
+                break
+            demand = waiting.demand
+            if demand.of in refused or waiting.outcome.done():  # done: its client has just gone
+                continue
+            if _is_held_back(demand):
+                refused.add(demand.of)
+            elif self._try(waiting):
+                through.append(waiting)
+            elif demand.is_all:
+                refused.add(demand.of)
+        return through
 
     def dismiss(self, error: ReplayError) -> None:
         """Give everyone who waits an error."""
@@ -73,8 +121,6 @@ class WaitingLine:
 
     def _try(self, waiting: _Waiting) -> bool:
         """Return whether a request got through, or failed for another reason than the limiter."""
-        if waiting.outcome.done():  # its client has gone in this very moment
-            return False
         try:
             result = waiting.attempt()
         except RateLimitedError:
@@ -88,9 +134,17 @@ class WaitingLine:
         return True
 
 
+def _is_held_back(demand: Demand) -> bool:
+    try:
+        return demand.is_held_back()
+    except ReplayError:  # it can never pass any more: the attempt will say so
+        return False
+
+
 async def wait_in_line(
     lines: Sequence[WaitingLine],
     attempt: Callable[[], Result],
+    demand: Demand,
     timeout_s: float,
     gone: Awaitable[None] | None,
 ) -> Result:
@@ -100,6 +154,7 @@ async def wait_in_line(
         lines: those of the tables that it needs.
         attempt: does the whole of the request at once, or raises RateLimitedError and changes
             nothing.
+        demand: what it asks of their limiters.
         timeout_s: how long to wait.
         gone: done when the caller has no use for the result any more; then nothing happens.
 
@@ -108,7 +163,7 @@ async def wait_in_line(
         asyncio.CancelledError: the caller has gone.
         Exception: what else `attempt` raises, or what `dismiss` gave.
     """
-    waiting = _Waiting(attempt, asyncio.get_running_loop().create_future(), lines)
+    waiting = _Waiting(attempt, demand, asyncio.get_running_loop().create_future(), lines)
     for line in lines:
         line.add(waiting)
     watch = None if gone is None else asyncio.ensure_future(gone)

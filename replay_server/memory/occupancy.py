@@ -88,6 +88,9 @@ class Occupancy(Protocol):
     def items_after(self, rows: NewRows) -> int:
         """Return how many items there would be once new rows had come in."""
 
+    def fewest_items_after(self, count: int) -> int:
+        """Return how many items there are at the least once `count` rows have come in."""
+
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows keys and slots, one after another, each after one has gone if need be."""
 
@@ -160,7 +163,11 @@ class FifoOccupancy:
 
     def items_after(self, rows: NewRows) -> int:
         """Return the number of rows there would be. Cost: O(N)."""
-        return self.rows + rows.count - len(self._leaving(rows.count))
+        return self.fewest_items_after(rows.count)
+
+    def fewest_items_after(self, count: int) -> int:
+        """Return the number of rows there would be. Cost: O(count)."""
+        return self.rows + count - len(self._leaving(count))
 
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows the next keys."""
@@ -297,6 +304,10 @@ class StepOccupancy(FifoOccupancy):
     def items_after(self, rows: NewRows) -> int:
         """Return the number of windows that would be complete. Cost: that of `admit`."""
         return self.episodes.items_after(self._steps(rows))
+
+    def fewest_items_after(self, count: int) -> int:
+        """Return a lower bound: a step that goes takes those along whose history it is."""
+        return self.items - len(self._leaving(count)) * (self.episodes.shape.history + 1)
 
     def admit(self, rows: NewRows) -> Arrival:
         """Link new steps to those before them in their streams."""

@@ -53,7 +53,11 @@ class RankedOccupancy:
 
     def items_after(self, rows: NewRows) -> int:
         """Return the number of rows there would be."""
-        return min(self.rows + rows.count, self._capacity)
+        return self.fewest_items_after(rows.count)
+
+    def fewest_items_after(self, count: int) -> int:
+        """Return the number of rows there would be."""
+        return min(self.rows + count, self._capacity)
 
     def admit(self, rows: NewRows) -> Arrival:
         """Give new rows keys, one after another. Cost: some 30 us a row once the table is full."""

@@ -237,6 +237,23 @@ class Table:
         """
         return self._writers.recall(writer, sequence)
 
+    def holds_back_insert(self, rows: int) -> bool:
+        """Return whether the limiter certainly refuses an insert of `rows` rows. Cost: O(rows).
+
+        Raises:
+            InvalidArgumentError: it could never pass.
+        """
+        fewest = self._occupancy.fewest_items_after
+        return self.limiter.missing_for_insert(self.size, rows, lambda: fewest(rows)) is not None
+
+    def holds_back_draw(self, draws: int) -> bool:
+        """Return whether the limiter refuses `draws` draws, whatever update comes along.
+
+        Raises:
+            InvalidArgumentError: they could never pass.
+        """
+        return self.limiter.missing_for_draw(self.size, draws) is not None
+
     def delete(self, keys: AnyArray) -> tuple[int, int]:
         """Delete the rows with keys [B]; return how many were there and how many not.
 

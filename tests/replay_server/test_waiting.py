@@ -4,7 +4,7 @@ import pytest
 
 from replay_server.errors import UnavailableError
 from replay_server.memory.errors import NothingToDrawError, RateLimitedError
-from replay_server.waiting import WaitingLine, wait_in_line
+from replay_server.waiting import Demand, WaitingLine, wait_in_line
 
 LONG_S = 60.0
 
@@ -16,8 +16,13 @@ class Gate:
         self.open = False
         self.error: Exception | None = None
         self.passed: list[str] = []
+        self.attempts = 0
+
+    def demand(self, of: str = "same", *, is_all: bool = False) -> Demand:
+        return Demand(of, lambda: not self.open, is_all)
 
     def attempt(self, name: str = "a") -> str:
+        self.attempts += 1
         if self.error is not None:
             raise self.error
         if not self.open:
@@ -34,7 +39,9 @@ async def until_waiting(line: WaitingLine, count: int) -> None:
 async def start(line: WaitingLine, gate: Gate, *names: str) -> list[asyncio.Task[str]]:
     tasks = []
     for name in names:
-        run = wait_in_line([line], lambda name=name: gate.attempt(name), LONG_S, None)
+        run = wait_in_line(
+            [line], lambda name=name: gate.attempt(name), gate.demand(), LONG_S, None
+        )
         tasks.append(asyncio.create_task(run))
         await until_waiting(line, len(tasks))
     return tasks
@@ -60,9 +67,9 @@ def test_a_last_attempt_is_made_when_the_time_is_over():
     async def scenario() -> None:
         line, gate = WaitingLine(), Gate()
         with pytest.raises(RateLimitedError):
-            await wait_in_line([line], gate.attempt, 0.01, None)
+            await wait_in_line([line], gate.attempt, gate.demand(), 0.01, None)
         gate.open = True
-        assert await wait_in_line([line], gate.attempt, 0.01, None) == "a"
+        assert await wait_in_line([line], gate.attempt, gate.demand(), 0.01, None) == "a"
         assert len(line) == 0
 
     asyncio.run(scenario())
@@ -72,7 +79,9 @@ def test_whoever_has_gone_is_not_served():
     async def scenario() -> None:
         line, gate = WaitingLine(), Gate()
         gone = asyncio.Event()
-        task = asyncio.create_task(wait_in_line([line], gate.attempt, LONG_S, gone.wait()))  # type: ignore[arg-type]
+        task = asyncio.create_task(
+            wait_in_line([line], gate.attempt, gate.demand(), LONG_S, gone.wait())  # type: ignore[arg-type]
+        )
         await until_waiting(line, 1)
 
         gone.set()
@@ -107,10 +116,105 @@ def test_an_error_is_theirs_who_wait_and_not_of_who_advances_the_line(error: Exc
         line, gate = WaitingLine(), Gate()
         (task,) = await start(line, gate, "a")
 
-        gate.error = error
+        gate.error, gate.open = error, True
         line.advance()
 
         with pytest.raises(type(error)):
             await task
+
+    asyncio.run(scenario())
+
+
+def test_a_thousand_who_wait_for_the_same_are_not_tried_one_by_one():
+    async def scenario() -> None:
+        line, gate = WaitingLine(), Gate()
+        tasks = await start(line, gate, *map(str, range(1000)))
+
+        line.advance()
+
+        assert (gate.attempts, len(line)) == (0, 1000)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(line) == 0
+
+    asyncio.run(scenario())
+
+
+class Stock:
+    """Something to be had; whoever takes the last of it leaves those after them waiting."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.attempts: list[str] = []
+        self.passed: list[str] = []
+
+    def wait(self, line: WaitingLine, name: str, amount: int, spare: int | None = None) -> "Wait":
+        """Wait for an amount; `spare` is what has to be there, beyond what the demand tells."""
+
+        def attempt() -> str:
+            self.attempts.append(name)
+            if self.left < (amount if spare is None else spare):
+                raise RateLimitedError("patience")
+            self.left -= amount
+            self.passed.append(name)
+            return name
+
+        demand = Demand(amount, lambda: self.left < amount, is_all=spare is None)
+        return asyncio.create_task(wait_in_line([line], attempt, demand, LONG_S, None))
+
+
+Wait = asyncio.Task[str]
+
+
+async def abandon(*waits: Wait) -> None:
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
+def test_a_smaller_demand_passes_a_larger_one_and_otherwise_they_go_by_arrival():
+    async def scenario() -> None:
+        line, stock = WaitingLine(), Stock()
+        sizes = {"large": 5, "first": 2, "small": 1, "second": 2}
+        waits = [stock.wait(line, name, amount) for name, amount in sizes.items()]
+        await until_waiting(line, 4)
+
+        stock.left = 4
+        line.advance()
+
+        assert (stock.passed, stock.left, len(line)) == (["first", "small"], 1, 2)
+        await abandon(*waits)
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_refused_for_its_own_sake_does_not_hold_back_its_like():
+    async def scenario() -> None:
+        line, stock = WaitingLine(), Stock()
+        waits = [stock.wait(line, "choosy", 1, spare=9), stock.wait(line, "modest", 1, spare=1)]
+        await until_waiting(line, 2)
+
+        stock.left = 1
+        line.advance()
+
+        assert (stock.passed, stock.attempts) == (["modest"], ["choosy", "modest"])
+        await abandon(*waits)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_is_made_possible_by_one_who_came_later_gets_through_as_well():
+    async def scenario() -> None:
+        line, stock = WaitingLine(), Stock()
+        early = stock.wait(line, "early", 3)
+        giver = stock.wait(line, "giver", -3, spare=0)  # it brings what the others wait for
+        late = stock.wait(line, "late", 3)
+        await until_waiting(line, 3)
+
+        line.advance()
+
+        assert (stock.passed, len(line)) == (["giver", "early"], 1)
+        await abandon(early, giver, late)
 
     asyncio.run(scenario())
