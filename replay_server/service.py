@@ -239,7 +239,9 @@ class ReplayService:
         def demand() -> Demand:
             rows = len(next(iter(columns.values())))
             is_held_back = partial(entry.table.holds_back_insert, rows)
-            return Demand(("insert", rows), is_held_back, is_all=not entry.table.has_steps)
+            writer = None if stamp is None else stamp.id
+            is_all = stamp is None and not entry.table.has_steps
+            return Demand(("insert", rows), is_held_back, is_all, writer)
 
         return await self._now_or_later([entry], attempt, demand, request.timeout, gone)
 
@@ -428,7 +430,8 @@ class ReplayService:
             watch = None if gone is None else gone()
             return await wait_in_line(lines, attempt, demand(), timeout_s, watch)
         for line in lines:
-            line.advance()
+            if len(line):
+                line.advance(demand().writer)
         return reply
 
 

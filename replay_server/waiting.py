@@ -32,11 +32,14 @@ class Demand:
         is_held_back: says whether a limiter would refuse it, whatever else there is to it; costs
             far less than an attempt.
         is_all: whether nothing but `of` decides if an attempt is refused for now.
+        writer: who inserts. Once something of theirs is done, what else of theirs waits may be the
+            same once more, and is not asked to wait any longer.
     """
 
     of: Hashable
     is_held_back: Callable[[], bool]
     is_all: bool
+    writer: str | None = None
 
 
 @dataclass(eq=False)
@@ -59,6 +62,7 @@ class WaitingLine:
         """Start empty."""
         self._line: dict[_Waiting, None] = {}  # keeps their order, and lets go of any at once
         self._demands: Counter[Hashable] = Counter()
+        self._writers: dict[str, list[_Waiting]] = {}
 
     def __len__(self) -> int:
         """Return how many are waiting."""
@@ -68,28 +72,43 @@ class WaitingLine:
         """Let a request stand at the end."""
         self._line[waiting] = None
         self._demands[waiting.demand.of] += 1
+        if waiting.demand.writer is not None:
+            self._writers.setdefault(waiting.demand.writer, []).append(waiting)
 
     def remove(self, waiting: _Waiting) -> None:
         """Let a request go, wherever it stands."""
-        if waiting in self._line:
-            del self._line[waiting]
-            self._demands[waiting.demand.of] -= 1
-            if not self._demands[waiting.demand.of]:
-                del self._demands[waiting.demand.of]
+        if waiting not in self._line:
+            return
+        del self._line[waiting]
+        demand = waiting.demand
+        self._demands[demand.of] -= 1
+        if not self._demands[demand.of]:
+            del self._demands[demand.of]
+        if demand.writer is not None:
+            self._writers[demand.writer].remove(waiting)
+            if not self._writers[demand.writer]:
+                del self._writers[demand.writer]
 
-    def advance(self) -> None:
+    def advance(self, writer: str | None = None) -> None:
         """Try everyone who waits, in order, for as long as one of them gets through.
 
         One that does may change other tables that it needs: their lines are tried as well.
 
-        Call it whenever the table has changed. Cost: that of the attempts that get through, and
-        little for the others, however many wait, where few kinds of demands are among them.
+        Call it whenever the table has changed, with the writer who changed it. Cost: that of the
+        attempts that get through, and little for the others, however many wait, where few kinds of
+        demands are among them.
         """
+        self._try_all_of(writer)
         changed = [self]
         while changed:
             line = changed.pop()
             for waiting in line._sweep():  # they may have changed every table that they need
                 changed += [each for each in waiting.lines if each not in changed]
+                line._try_all_of(waiting.demand.writer)
+
+    def _try_all_of(self, writer: str | None) -> None:
+        for waiting in tuple(self._writers.get(writer, ())) if writer is not None else ():
+            self._try(waiting)
 
     def _sweep(self) -> list[_Waiting]:
         """Try everyone once, in order, and return those who got through.
