@@ -25,10 +25,19 @@ class ServerUnreachableError(ReplayClientError):
         url: what was asked.
         reason: what happened to the connection.
         may_have_happened: false where the request cannot have been acted on.
+        retry_after_s: seconds to wait before asking again, where a gateway in between said so.
     """
 
-    def __init__(self, url: str, reason: str, *, may_have_happened: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        may_have_happened: bool,
+        retry_after_s: float | None = None,
+    ) -> None:
         """Keep the facts and make a sentence of them."""
+        self.retry_after_s = retry_after_s
         self.url = url
         self.reason = reason
         self.may_have_happened = may_have_happened

@@ -12,6 +12,7 @@ from agent_client.columns import Signature
 from agent_client.errors import ServerUnavailableError, ServerUnreachableError
 from agent_client.replay_client.row_verbs import RowVerbs
 from agent_client.transport.channel import Channel
+from agent_client.transport.patience import Patience
 from replay_wire import endpoints
 from replay_wire.messages import InfoReply
 
@@ -29,7 +30,10 @@ class ReplayClient(RowVerbs):
         server: str | httpx.Client = "http://127.0.0.1:8000",
         *,
         token: str | None = None,
-        timeout_s: float = 60.0,
+        timeout_s: float = Patience.timeout_s,
+        connect_timeout_s: float = Patience.connect_timeout_s,
+        total_timeout_s: float = Patience.total_timeout_s,
+        attempts: int = Patience.attempts,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Make a client; connections are made when needed and kept.
@@ -38,22 +42,32 @@ class ReplayClient(RowVerbs):
             server: the server's URL (`http+unix://%2Fpath` for a socket file), or an httpx.Client
                 with `base_url` set that does the sending and stays the caller's.
             token: for a server with authentication.
-            timeout_s: how long the server may be silent; a request's own `timeout_s` is added.
+            timeout_s: how long the server may be silent, and how long to wait for a connection
+                while all are in use; what a request asks the server to wait is added.
+            connect_timeout_s: how long until a connection stands.
+            total_timeout_s: how long a call may take, all its attempts and pauses included; what
+                it asks the server to wait is added.
+            attempts: how often a request goes out at most, where it is safe to send it again
+                (docs/client.md); 1 never sends one again.
             ssl_context: for https; None trusts what the system trusts.
 
         Raises:
-            ValueError: the URL is none of a replay server.
+            ValueError: the URL is none of a replay server, or a limit is not positive.
         """
-        self._channel = Channel(server, token=token, timeout_s=timeout_s, verify=ssl_context)
+        patience = Patience(timeout_s, connect_timeout_s, total_timeout_s, attempts)
+        self._channel = Channel(server, token=token, patience=patience, verify=ssl_context)
         self._signatures: dict[str, Signature] = {}
 
-    def without_retries(self) -> Self:
+    def without_retries(self, total_timeout_s: float | None = None) -> Self:
         """Return a client over the same connections that sends each request once.
 
         For callers with a loop of their own. Closing either closes both.
+
+        Args:
+            total_timeout_s: how long that may take, where it is less than the client's own limit.
         """
         twin = copy(self)
-        twin._channel = self._channel.without_retries()
+        twin._channel = self._channel.without_retries(total_timeout_s)
         return twin
 
     def close(self) -> None:
@@ -85,11 +99,11 @@ class ReplayClient(RowVerbs):
             ServerUnreachableError, ServerUnavailableError: it does not after `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s
-        channel = self._channel.without_retries()
         pause_s = _READY_POLL_S
         while True:
+            left_s = deadline - time.monotonic()
             try:
-                channel.call(endpoints.READYZ)
+                self._channel.without_retries(left_s).call(endpoints.READYZ)
             except (ServerUnreachableError, ServerUnavailableError):
                 if time.monotonic() + pause_s > deadline:
                     raise

@@ -5,8 +5,11 @@ reached the server, what the server refused for the moment (503), and what may h
 (`repeatable`). A draw or a plain insert whose answer was lost is not.
 """
 
+import dataclasses
 import ssl
+import time
 from copy import copy
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -14,20 +17,22 @@ import httpx
 import stamina
 
 from agent_client.errors import InvalidReplyError, ServerUnavailableError, ServerUnreachableError
+from agent_client.transport.patience import Patience
 from agent_client.transport.replay_transport import (
+    DEADLINE_EXTENSION,
     REPEATABLE_EXTENSION,
     BufferStream,
     ReplayTransport,
 )
 from agent_client.transport.replies import Reader, read_body, read_reply
-from agent_client.transport.retries import FIRST_PAUSE_S, LONGEST_PAUSE_S, retry
+from agent_client.transport.retries import RetryRule
 from replay_wire.codec import encode
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.specs import check_resource_name
 
 __all__ = ["Channel"]
 
-ATTEMPTS: Final = 5
+_SHORTEST_S: Final = 1e-3
 _UNIX_SCHEME: Final = "http+unix://"
 _UNIX_BASE_URL: Final = "http://localhost"
 _METHODS_WITH_BODIES: Final = ("PATCH", "POST", "PUT")
@@ -57,8 +62,7 @@ class Channel:
         server: str | httpx.Client,
         *,
         token: str | None,
-        timeout_s: float,
-        attempts: int = ATTEMPTS,
+        patience: Patience,
         verify: ssl.SSLContext | None = None,
     ) -> None:
         """Open no connection yet.
@@ -67,15 +71,13 @@ class Channel:
             server: the server's URL, or a client with its `base_url` set, which then does all
                 sending (with its own transport, authentication, hooks) and stays the caller's.
             token: sent as `Authorization: Bearer`.
-            timeout_s: seconds that a connection, or a server, may be silent.
-            attempts: how often a request goes out at most.
+            patience: how long to wait, and how often to ask.
             verify: for https; None trusts what the system trusts.
 
         Raises:
             ValueError: the URL has no scheme or host.
         """
-        self._attempts = attempts
-        self._timeout_s = timeout_s
+        self._patience = patience
         self._transport: ReplayTransport | None = None
         self._client: httpx.Client | None = None
         if isinstance(server, httpx.Client):
@@ -106,10 +108,17 @@ class Channel:
         if self._transport is not None:
             self._transport.close()
 
-    def without_retries(self) -> "Channel":
-        """Return a channel over the same connections that sends each request once."""
+    def without_retries(self, total_timeout_s: float | None = None) -> "Channel":
+        """Return a channel over the same connections that sends each request once.
+
+        Args:
+            total_timeout_s: how long that may take, if less than by the channel's own limit.
+        """
         twin = copy(self)
-        twin._attempts = 1
+        total = self._patience.total_timeout_s
+        if total_timeout_s is not None:
+            total = max(_SHORTEST_S, min(total, total_timeout_s))
+        twin._patience = dataclasses.replace(self._patience, attempts=1, total_timeout_s=total)
         return twin
 
     def call(
@@ -129,29 +138,30 @@ class Channel:
             table: fills the endpoint's path.
             message: a Struct or plain values; its arrays must stay as they are until the return.
             repeatable: whether it may happen twice without harm.
-            wait_s: seconds that the server may wait before it answers.
+            wait_s: seconds that the server may wait before it answers; added to all limits.
             reader: makes what is returned of a MessagePack body, in place of `endpoint.reply`.
 
         Raises:
             ReplayClientError: no answer, no reply, or a refusal.
             ValueError: the table's name cannot be one.
         """
+        deadline = time.monotonic() + self._patience.total_timeout_s + wait_s
+        call_once = partial(
+            self._call_once, endpoint, table, message, repeatable, wait_s, deadline, reader
+        )
         try:
-            return self._call_once(endpoint, table, message, repeatable, wait_s, reader)
+            return call_once()
         except (ServerUnreachableError, ServerUnavailableError) as error:
             failure = error
         for attempt in stamina.retry_context(
-            on=lambda error: retry(error, repeatable),
-            attempts=self._attempts,
+            on=RetryRule(repeatable=repeatable, deadline=deadline),
+            attempts=self._patience.attempts,
             timeout=None,
-            wait_initial=FIRST_PAUSE_S,
-            wait_max=LONGEST_PAUSE_S,
-            wait_jitter=FIRST_PAUSE_S,
         ):
             with attempt:
                 if attempt.num == 1:  # made above, where a request that succeeds pays for no loop
                     raise failure
-                return self._call_once(endpoint, table, message, repeatable, wait_s, reader)
+                return call_once()
         raise failure
 
     def _call_once(
@@ -161,11 +171,13 @@ class Channel:
         message: object,
         repeatable: bool,
         wait_s: float,
+        deadline: float,
         reader: Reader | None,
     ) -> Any:
         stream = BufferStream([] if message is None else encode(message))
         request = self._request(endpoint, table, stream, wait_s)
         request.extensions[REPEATABLE_EXTENSION] = repeatable
+        request.extensions[DEADLINE_EXTENSION] = deadline
         url = f"{self.base_url}{request.url.path}"
         try:
             if self._transport is not None:
@@ -191,8 +203,10 @@ class Channel:
         self, endpoint: Endpoint, table: str, stream: BufferStream, wait_s: float
     ) -> httpx.Request:
         """Return the request; made from prepared parts where no httpx.Client wants a say."""
-        timeout_s = self._timeout_s
-        timeout = httpx.Timeout(timeout_s, read=timeout_s + wait_s)
+        timeout_s = self._patience.timeout_s
+        timeout = httpx.Timeout(
+            timeout_s, read=timeout_s + wait_s, connect=self._patience.connect_timeout_s
+        )
         if self._client is not None:
             request = self._client.build_request(
                 endpoint.method, _path(endpoint, table), headers=self._headers, timeout=timeout

@@ -15,22 +15,13 @@ import numpy as np
 
 from agent_client.transport.response_head import ResponseHead, parse_chunk_size, parse_response_head
 from agent_client.transport.stream_socket import Buffer, StreamSocket
+from agent_client.transport.timeouts import Timeouts
 
-__all__ = ["Buffer", "Connection", "RawResponse", "Timeouts", "aligned_buffer"]
+__all__ = ["Connection", "RawResponse", "aligned_buffer"]
 
 ALIGNMENT: Final = 64
 _SCRATCH_BYTES: Final = 16384
 _MAX_LINE_BYTES: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds that each part of an exchange may bring nothing; None waits for ever."""
-
-    connect: float | None = None
-    read: float | None = None
-    write: float | None = None
-    pool: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +60,7 @@ class Connection:
         self._max_body_bytes = max_body_bytes
         self._scratch = memoryview(bytearray(_SCRATCH_BYTES))
         self._received = bytearray()
+        self._timeouts = Timeouts()
 
     def close(self) -> None:
         """Close the socket."""
@@ -89,48 +81,50 @@ class Connection:
         Args:
             method: decides whether a body follows the head.
             parts: the request, head first, in lists of buffers; each list is sent together.
-            timeouts: `read` and `write` count.
+            timeouts: `read`, `write` and `deadline` count.
 
         Raises:
-            httpx.ReadTimeout, httpx.WriteTimeout: nothing moved for that long.
+            httpx.ReadTimeout, httpx.WriteTimeout: nothing moved for that long, or the deadline
+                has passed.
             httpx.ReadError, httpx.WriteError: the connection broke.
             httpx.RemoteProtocolError: it was closed too early, or the answer is not HTTP/1.1.
         """
         self.sent_all = False
         self.answer_begun = False
         self.reusable = False
+        self._timeouts = timeouts
         for buffers in parts:
-            if not self._socket.send(buffers, timeouts.write):
+            if not self._socket.send(buffers, timeouts.write_s):
                 break
         else:
             self.sent_all = True
-        head = self._read_head(timeouts.read)
+        head = self._read_head()
         if not head.has_body(method):
             body = memoryview(bytearray())
             framed = True
         elif head.is_chunked:
-            body = self._read_chunks(timeouts.read)
+            body = self._read_chunks()
             framed = True
         elif head.content_length is not None:
-            body = self._read_sized(head.content_length, timeouts.read)
+            body = self._read_sized(head.content_length)
             framed = True
         else:
-            body = self._read_until_closed(timeouts.read)
+            body = self._read_until_closed()
             framed = False
         self.exchanges += 1
         self.reusable = framed and head.keep_alive and self.sent_all and not self._received
         return RawResponse(head, body)
 
-    def _read_head(self, timeout_s: float | None) -> ResponseHead:
+    def _read_head(self) -> ResponseHead:
         """Return the head of the final response; interim ones (1xx) are passed over."""
         while True:
-            head = parse_response_head(self._read_to(b"\r\n\r\n", self._max_head_bytes, timeout_s))
+            head = parse_response_head(self._read_to(b"\r\n\r\n", self._max_head_bytes))
             if head.status == 101:
                 raise httpx.RemoteProtocolError("the server switched protocols unasked")
             if head.status >= 200:
                 return head
 
-    def _read_sized(self, size: int, timeout_s: float | None) -> memoryview:
+    def _read_sized(self, size: int) -> memoryview:
         self._check_size(size)
         body = aligned_buffer(size)
         filled = min(size, len(self._received))
@@ -138,48 +132,48 @@ class Connection:
             body[:filled] = self._received[:filled]
             del self._received[:filled]
         while filled < size:
-            filled += self._receive_into(body[filled:], timeout_s) or self._cut_short()
+            filled += self._receive_into(body[filled:]) or self._cut_short()
         return body
 
-    def _read_chunks(self, timeout_s: float | None) -> memoryview:
+    def _read_chunks(self) -> memoryview:
         body = bytearray()
-        while size := parse_chunk_size(self._read_to(b"\r\n", _MAX_LINE_BYTES, timeout_s)):
+        while size := parse_chunk_size(self._read_to(b"\r\n", _MAX_LINE_BYTES)):
             self._check_size(len(body) + size)
-            body += self._read_sized(size, timeout_s)
-            if self._read_to(b"\r\n", _MAX_LINE_BYTES, timeout_s):
+            body += self._read_sized(size)
+            if self._read_to(b"\r\n", _MAX_LINE_BYTES):
                 raise httpx.RemoteProtocolError("a chunk is longer than it said")
         trailer_bytes = 0
-        while trailer := self._read_to(b"\r\n", _MAX_LINE_BYTES, timeout_s):
+        while trailer := self._read_to(b"\r\n", _MAX_LINE_BYTES):
             trailer_bytes += len(trailer)
             if trailer_bytes > self._max_head_bytes:
                 raise httpx.RemoteProtocolError("the trailer is too long")
         return _aligned_copy(body)
 
-    def _read_until_closed(self, timeout_s: float | None) -> memoryview:
+    def _read_until_closed(self) -> memoryview:
         body = self._received
         self._received = bytearray()
-        while received := self._receive_into(self._scratch, timeout_s):
+        while received := self._receive_into(self._scratch):
             self._check_size(len(body) + received)
             body += self._scratch[:received]
         return _aligned_copy(body)
 
-    def _read_to(self, end: bytes, max_bytes: int, timeout_s: float | None) -> bytes:
+    def _read_to(self, end: bytes, max_bytes: int) -> bytes:
         """Return what comes before ``end``, and take both off what has been received."""
         searched = 0
         while (found := self._received.find(end, searched)) < 0:
             if len(self._received) > max_bytes:
                 raise httpx.RemoteProtocolError(f"no end of line or head within {max_bytes} bytes")
             searched = max(0, len(self._received) - len(end) + 1)
-            received = self._receive_into(self._scratch, timeout_s) or self._cut_short()
+            received = self._receive_into(self._scratch) or self._cut_short()
             self._received += self._scratch[:received]
         taken = bytes(self._received[:found])
         del self._received[: found + len(end)]
         return taken
 
-    def _receive_into(self, target: memoryview, timeout_s: float | None) -> int:
+    def _receive_into(self, target: memoryview) -> int:
         """Receive at least one byte into ``target``; return how many, or 0 at the end."""
         try:
-            received = self._socket.receive_into(target, timeout_s)
+            received = self._socket.receive_into(target, self._timeouts.read_s)
         except OSError as error:
             raise self._broken(error) from error
         if received:

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple, Self
 
 import httpx
 
-from agent_client.transport.connection import Connection, Timeouts
+from agent_client.transport.connection import Connection
+from agent_client.transport.timeouts import Timeouts
 
 __all__ = ["ConnectionPool", "Origin"]
 
@@ -86,10 +87,10 @@ class ConnectionPool:
             raise RuntimeError("the transport has been closed")
         if self._process_id != os.getpid():
             self._forget_parents_connections()
-        if not self._places.acquire(timeout=timeouts.pool):
+        if not self._places.acquire(timeout=timeouts.pool_s()):
             raise httpx.PoolTimeout(f"no connection was free for {timeouts.pool} s")
         try:
-            return self._take_idle(origin) or self._connect(origin, timeouts.connect)
+            return self._take_idle(origin) or self._connect(origin, timeouts.connect_s())
         except BaseException:
             self._places.release()
             raise
@@ -102,7 +103,7 @@ class ConnectionPool:
                 be given back.
         """
         broken.close()
-        return self._connect(origin, timeouts.connect)
+        return self._connect(origin, timeouts.connect_s())
 
     def give_back(self, origin: Origin, connection: Connection) -> None:
         """Keep a reusable connection for the next request; close any other."""
@@ -145,6 +146,8 @@ class ConnectionPool:
 
     def _connect(self, origin: Origin, timeout_s: float | None) -> Connection:
         where = self._uds or f"{origin.host}:{origin.port}"
+        if timeout_s == 0:  # which a socket would take for "do not block"
+            raise httpx.ConnectTimeout(f"no time was left to connect to {where}")
         try:
             sock = self._open_socket(origin, timeout_s)
         except TimeoutError as error:

@@ -13,12 +13,21 @@ from typing import Final
 
 import httpx
 
-from agent_client.transport.connection import Buffer, Connection, RawResponse, Timeouts
+from agent_client.transport.connection import Connection, RawResponse
 from agent_client.transport.connection_pool import ConnectionPool, Origin
+from agent_client.transport.stream_socket import Buffer
+from agent_client.transport.timeouts import Timeouts
 
-__all__ = ["BODY_EXTENSION", "REPEATABLE_EXTENSION", "BufferStream", "ReplayTransport"]
+__all__ = [
+    "BODY_EXTENSION",
+    "DEADLINE_EXTENSION",
+    "REPEATABLE_EXTENSION",
+    "BufferStream",
+    "ReplayTransport",
+]
 
 BODY_EXTENSION: Final = "replay_body"
+DEADLINE_EXTENSION: Final = "replay_deadline"
 REPEATABLE_EXTENSION: Final = "replay_repeatable"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -79,13 +88,17 @@ class ReplayTransport(httpx.BaseTransport):
 
         A request that broke on a kept connection before any of its answer came is sent once more
         on a new one, where it cannot have been acted on (it had not been sent to its end) or may
-        be acted on twice (`GET`, `HEAD`, `OPTIONS`, or the extension `replay_repeatable`).
+        be acted on twice (`GET`, `HEAD`, `OPTIONS`, or the extension `replay_repeatable`). With
+        the extension `replay_deadline`, a time of `time.monotonic`, it is done by then or fails.
 
         Raises:
             httpx.TransportError: by its subclasses, what went wrong.
         """
         origin = Origin.of(request.url)
-        timeouts = Timeouts(**request.extensions.get("timeout", {}))
+        timeouts = Timeouts(
+            **request.extensions.get("timeout", {}),
+            deadline=request.extensions.get(DEADLINE_EXTENSION),
+        )
         connection = self._pool.take(origin, timeouts)
         try:
             try:

@@ -1,6 +1,8 @@
 """A response made into the reply that it bears, or into the error of its refusal."""
 
+import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -47,7 +49,9 @@ def read_reply(
     if version != str(PROTOCOL_VERSION):
         if version is None and status in _GATEWAY_STATUSES:
             reason = f"a gateway before it answered {status}"
-            raise ServerUnreachableError(url, reason, may_have_happened=True)
+            raise ServerUnreachableError(
+                url, reason, may_have_happened=True, retry_after_s=_retry_after_s(response)
+            )
         raise NotAReplayServerError(url, PROTOCOL_VERSION, version, status)
     if status >= 400:
         raise _refusal(url, response, body)
@@ -80,9 +84,13 @@ def _is_json(response: httpx.Response) -> bool:
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
-    """Return Retry-After where it is a number of seconds, the only form that the protocol uses."""
+    """Return what Retry-After says: seconds from the server, perhaps a date from a gateway."""
+    said = response.headers.get("retry-after", "")
     try:
-        seconds = float(response.headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
+        seconds = float(said)
+    except ValueError:
+        try:
+            seconds = max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+        except ValueError:
+            return None
     return seconds if 0 <= seconds < float("inf") else None

@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import sys
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import httpx
@@ -48,8 +49,12 @@ class StreamSocket:
         """Return whether something has come, or the other end has closed."""
         return _wait(self._sock, read=True, write=False, timeout_s=0)[0]
 
-    def send(self, buffers: list[Buffer], timeout_s: float | None) -> bool:
+    def send(self, buffers: list[Buffer], patience_s: Callable[[], float | None]) -> bool:
         """Send buffers as if they were one; return False when an answer or a break came first.
+
+        Args:
+            buffers: sent from where they lie.
+            patience_s: tells, whenever sending stands still, for how long it may.
 
         Raises:
             httpx.WriteTimeout: nothing could be sent for that long.
@@ -65,6 +70,7 @@ class StreamSocket:
                 else:
                     sent = self._sock.send(pending[first], self._send_flags)
             except _WOULD_BLOCK as blocked:
+                timeout_s = patience_s()
                 readable, writable = _wait(
                     self._sock,
                     read=not self._is_tls or isinstance(blocked, ssl.SSLWantReadError),
@@ -72,7 +78,7 @@ class StreamSocket:
                     timeout_s=timeout_s,
                 )
                 if not (readable or writable):
-                    raise httpx.WriteTimeout(f"nothing could be sent for {timeout_s} s") from None
+                    raise httpx.WriteTimeout(f"nothing could be sent for {timeout_s:g} s") from None
                 if readable and not self._is_tls:
                     return False
             except OSError:
@@ -85,25 +91,31 @@ class StreamSocket:
                     pending[first] = pending[first][sent:]
         return True
 
-    def receive_into(self, target: memoryview, timeout_s: float | None) -> int:
+    def receive_into(self, target: memoryview, patience_s: Callable[[], float | None]) -> int:
         """Receive at least one byte into ``target``; return how many, or 0 at the end.
+
+        Args:
+            target: filled from its start, not always to its end.
+            patience_s: tells, before each wait, how long it may take; 0 is too late.
 
         Raises:
             httpx.ReadTimeout: nothing came for that long.
             OSError: the connection broke.
         """
+        timeout_s = patience_s()
         flags = 0
         if self._kernel_waits:
-            self._set_kernel_timeout(timeout_s)
+            if timeout_s != 0:
+                self._set_kernel_timeout(timeout_s)
             flags = socket.MSG_WAITALL if len(target) >= _WAIT_ALL_FROM_BYTES else 0
-        while True:
+        while timeout_s != 0:
             try:
-                received = self._sock.recv_into(target, 0, flags)
+                return self._sock.recv_into(target, 0, flags)
             except _WOULD_BLOCK as blocked:
                 if self._kernel_waits or not self._wait_to_read(blocked, timeout_s):
-                    raise httpx.ReadTimeout(f"nothing came for {timeout_s} s") from None
-            else:
-                return received
+                    raise httpx.ReadTimeout(f"nothing came for {timeout_s:g} s") from None
+                timeout_s = patience_s()
+        raise httpx.ReadTimeout("the time for the whole request is over")
 
     def _wait_to_read(self, blocked: OSError, timeout_s: float | None) -> bool:
         """Wait for what a receive that would have blocked wants; return false after the time."""

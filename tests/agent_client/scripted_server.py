@@ -1,6 +1,7 @@
 """An HTTP peer on a real socket that does, connection by connection, what a test tells it."""
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -75,6 +76,10 @@ class Peer:
         while self.sock.recv(65536):
             pass
 
+    def waits_for_end(self, timeout_s: float) -> bool:
+        """Return whether the client closes its end, or sends more, within the time."""
+        return bool(select.select([self.sock], [], [], timeout_s)[0])
+
     def reset(self) -> None:
         """Break the connection off with a reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -118,11 +123,13 @@ class ScriptedServer:
         requests: all that came, in order.
         connections: how many came.
         uds: path of a socket file to listen on instead of a port.
+        port: to listen on; 0 takes a free one.
         wrap: applied to each accepted socket (TLS).
     """
 
     scripts: list[Script]
     uds: Path | None = None
+    port: int = 0
     wrap: Callable[[socket.socket], socket.socket] | None = None
     requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
@@ -133,7 +140,7 @@ class ScriptedServer:
             self._listener.bind(str(self.uds))
             self._listener.listen()
         else:
-            self._listener = socket.create_server(("127.0.0.1", 0))
+            self._listener = socket.create_server(("127.0.0.1", self.port))
             self.port = self._listener.getsockname()[1]
             self.url = f"http://127.0.0.1:{self.port}"
         self._threads: list[threading.Thread] = []
@@ -210,6 +217,11 @@ def problem_response(code: str, status: int, facts: Any = None, **headers: str) 
         "code": code,
     }
     return replay_response({**document, **(facts or {})}, status, **headers)
+
+
+def drop(peer: Peer) -> None:
+    """Read a request and close without an answer."""
+    peer.read_request()
 
 
 def answer_all(response: bytes | Callable[[ReceivedRequest], bytes]) -> Script:

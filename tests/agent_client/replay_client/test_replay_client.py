@@ -1,6 +1,5 @@
 """The client against scripted servers, and against a real one."""
 
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,35 +9,26 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import stamina
 
 from agent_client import (
     BadPriorityError,
     ColumnMismatchError,
-    InvalidReplyError,
     InvalidRequestError,
-    NotAReplayServerError,
     NothingToDrawError,
     RateLimitedError,
     ReplayClient,
     SchemaMismatchError,
-    ServerRejectedError,
-    ServerUnavailableError,
     ServerUnreachableError,
     StaleSequenceError,
     TableExistsError,
-    UnauthenticatedError,
     UnknownTableError,
 )
 from replay_wire.arrays import Array
-from replay_wire.codec import decode
-from replay_wire.json_codec import encode_json
-from replay_wire.messages import InsertReply, InsertRequest, SampleRequest, UpdateReply
+from replay_wire.messages import InsertReply, UpdateReply
 from tests.agent_client.scripted_server import (
     Peer,
     ScriptedServer,
-    answer_all,
-    http_response,
+    drop,
     problem_response,
     replay_response,
 )
@@ -50,241 +40,6 @@ COLUMNS = {
 }
 UPDATED = replay_response(UpdateReply(updated=1, stale=0))
 INSERTED = replay_response(InsertReply(keys=Array.from_numpy(np.array([7])), duplicate=False))
-
-
-@pytest.fixture(autouse=True)
-def no_pauses() -> Iterator[None]:
-    """Let retries follow one another without a pause."""
-    stamina.set_testing(True, attempts=5, cap=True)
-    yield
-    stamina.set_testing(False)
-
-
-def drop(peer: Peer) -> None:
-    """Read a request and close without an answer."""
-    peer.read_request()
-
-
-# --- when to send again
-
-
-def insert_one(client: ReplayClient, **options: Any) -> Any:
-    return client.insert("t", {"a": np.array([1])}, **options)
-
-
-def test_an_insert_whose_answer_was_lost_is_not_sent_again() -> None:
-    with (
-        ScriptedServer([drop, answer_all(INSERTED)]) as server,
-        ReplayClient(server.url) as client,
-    ):
-        with pytest.raises(ServerUnreachableError) as raised:
-            insert_one(client)
-
-        assert raised.value.may_have_happened
-        assert len(server.requests) == 1
-
-
-def test_a_stamped_insert_whose_answer_was_lost_is_sent_again_as_it_was() -> None:
-    with (
-        ScriptedServer([drop, drop, answer_all(INSERTED)]) as server,
-        ReplayClient(server.url) as client,
-    ):
-        assert insert_one(client, writer=("w", 3)).keys.tolist() == [7]
-
-        bodies = [decode(request.body, InsertRequest) for request in server.requests]
-        assert [body.writer.sequence for body in bodies if body.writer] == [3, 3, 3]
-
-
-def test_a_draw_whose_answer_was_lost_is_not_sent_again() -> None:
-    with ScriptedServer([drop, answer_all(UPDATED)]) as server, ReplayClient(server.url) as client:
-        with pytest.raises(ServerUnreachableError):
-            client.sample("t", 1)
-
-        assert len(server.requests) == 1
-
-
-def test_an_update_whose_answer_was_lost_is_sent_again() -> None:
-    with ScriptedServer([drop, answer_all(UPDATED)]) as server, ReplayClient(server.url) as client:
-        assert client.update_priorities("t", [1], [1.0]).updated == 1
-
-
-def test_what_is_unavailable_for_the_moment_is_asked_again() -> None:
-    busy = problem_response("unavailable", 503, retry_after="0")
-
-    def recover(peer: Peer) -> None:
-        for response in (busy, busy, INSERTED):
-            peer.read_request()
-            peer.send(response)
-
-    with ScriptedServer([recover]) as server, ReplayClient(server.url) as client:
-        assert insert_one(client).keys.tolist() == [7]
-
-
-def test_what_stays_unavailable_is_told_after_five_attempts() -> None:
-    busy = problem_response("unavailable", 503, retry_after="0")
-    with ScriptedServer([answer_all(busy)]) as server, ReplayClient(server.url) as client:
-        with pytest.raises(ServerUnavailableError) as raised:
-            client.info()
-
-        assert raised.value.retry_after_s == 0
-        assert len(server.requests) == 5
-
-
-def test_a_client_without_retries_sends_once() -> None:
-    with ScriptedServer([drop]) as server, ReplayClient(server.url) as client:
-        with pytest.raises(ServerUnreachableError):
-            client.without_retries().info()
-
-        assert len(server.requests) == 1
-
-
-def test_nobody_there_is_unreachable_and_nothing_happened() -> None:
-    with ScriptedServer([drop]) as server:
-        url = server.url
-
-    with ReplayClient(url) as client, pytest.raises(ServerUnreachableError) as raised:
-        client.sample("t", 1)
-    assert not raised.value.may_have_happened
-
-
-def test_a_gateway_without_a_server_behind_it_is_unreachable() -> None:
-    with (
-        ScriptedServer([answer_all(http_response(b"<html>", 502))]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(ServerUnreachableError),
-    ):
-        client.info()
-
-
-# --- what is sent
-
-
-def test_a_request_bears_token_media_types_and_no_wish_for_compression() -> None:
-    with (
-        ScriptedServer([answer_all(UPDATED)]) as server,
-        ReplayClient(server.url, token="secret") as client,
-    ):
-        client.update_priorities("t", [1], [1.0])
-
-        headers = server.requests[0].headers
-    assert headers["authorization"] == "Bearer secret"
-    assert headers["content-type"] == headers["accept"] == "application/msgpack"
-    assert headers["accept-encoding"] == "identity"
-    assert headers["host"] == f"127.0.0.1:{server.port}"
-
-
-def test_a_wait_for_the_limiter_is_added_to_the_read_timeout() -> None:
-    over = threading.Event()
-
-    def slow(peer: Peer) -> None:
-        peer.read_request()
-        over.wait(0.15)
-        peer.send(problem_response("rate_limited", 429, retry_after="1"))
-
-    with ScriptedServer([slow]) as server, ReplayClient(server.url, timeout_s=0.1) as client:
-        with pytest.raises(RateLimitedError) as raised:
-            client.sample("t", 1, timeout_s=10.0)
-        assert raised.value.retry_after_s == 1.0
-        assert decode(server.requests[0].body, SampleRequest).timeout == 10.0
-
-        with pytest.raises(ServerUnreachableError):
-            client.sample("t", 1)
-        over.set()
-
-
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])
-def test_a_url_of_no_server_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="server's URL"):
-        ReplayClient(url)
-
-
-@pytest.mark.parametrize("table", ["", "..", "a/b", "a?b", "x" * 65])
-def test_a_name_that_no_table_can_have_is_refused_before_sending(table: str) -> None:
-    with ReplayClient("http://127.0.0.1:1") as client, pytest.raises(ValueError, match="table"):
-        client.describe_table(table)
-
-
-def test_keys_that_are_no_integers_are_refused() -> None:
-    with ReplayClient("http://127.0.0.1:1") as client, pytest.raises(ValueError, match="integer"):
-        client.update_priorities("t", [1.0], [1.0])
-
-
-# --- what comes back
-
-
-def test_an_answer_without_the_protocol_header_is_of_another_server() -> None:
-    with (
-        ScriptedServer([answer_all(http_response(b"welcome"))]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(NotAReplayServerError) as raised,
-    ):
-        client.info()
-    assert raised.value.actual is None
-
-
-def test_an_answer_of_another_version_is_refused() -> None:
-    other = UPDATED.replace(b"x-replay-protocol: 1", b"x-replay-protocol: 2")
-    with (
-        ScriptedServer([answer_all(other)]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(NotAReplayServerError) as raised,
-    ):
-        client.update_priorities("t", [1], [1.0])
-    assert (raised.value.expected, raised.value.actual) == (1, "2")
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        pytest.param(replay_response({"updated": "many"}), id="wrong_field"),
-        pytest.param(http_response(b"\xc1", x_replay_protocol="1"), id="no_document"),
-        pytest.param(http_response(b"oops", 500, x_replay_protocol="1"), id="no_problem"),
-        pytest.param(http_response(b"", 302, x_replay_protocol="1", location="/"), id="redirect"),
-    ],
-)
-def test_an_answer_that_makes_no_sense_is_told(response: bytes) -> None:
-    with (
-        ScriptedServer([answer_all(response)]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(InvalidReplyError),
-    ):
-        client.update_priorities("t", [1], [1.0])
-
-
-def test_a_problem_in_json_is_understood() -> None:
-    document = {"type": "t", "title": "T", "status": 409, "detail": "d", "code": "stale_sequence"}
-    response = http_response(
-        encode_json({**document, "last": 12}),
-        409,
-        x_replay_protocol="1",
-        content_type="application/problem+json; charset=utf-8",
-    )
-    with (
-        ScriptedServer([answer_all(response)]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(StaleSequenceError) as raised,
-    ):
-        insert_one(client, writer=("w", 3))
-    assert raised.value.last == 12
-
-
-def test_a_code_from_the_future_is_a_plain_rejection() -> None:
-    with (
-        ScriptedServer([answer_all(problem_response("teapot", 418))]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(ServerRejectedError) as raised,
-    ):
-        client.info()
-    assert raised.value.code == "teapot"
-
-
-def test_a_refused_token_is_told() -> None:
-    with (
-        ScriptedServer([answer_all(problem_response("unauthenticated", 401))]) as server,
-        ReplayClient(server.url) as client,
-        pytest.raises(UnauthenticatedError),
-    ):
-        client.info()
 
 
 # --- waiting for a server
@@ -312,6 +67,22 @@ def test_waiting_for_a_server_that_does_not_come_ends_in_time() -> None:
     started_at = time.monotonic()
 
     with ReplayClient(url) as client, pytest.raises(ServerUnreachableError):
+        client.wait_until_ready(0.1)
+
+    assert time.monotonic() - started_at < 5
+
+
+def test_waiting_for_a_server_that_stays_silent_ends_in_time() -> None:
+    def stay_silent(peer: Peer) -> None:
+        peer.read_request()
+        peer.wait_closed()
+
+    started_at = time.monotonic()
+    with (
+        ScriptedServer([stay_silent]) as server,
+        ReplayClient(server.url) as client,
+        pytest.raises(ServerUnreachableError),
+    ):
         client.wait_until_ready(0.1)
 
     assert time.monotonic() - started_at < 5

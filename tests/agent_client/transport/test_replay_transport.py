@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_client.transport import BufferStream, ReplayTransport
-from agent_client.transport.connection import Connection, Timeouts
+from agent_client.transport.connection import Connection
+from agent_client.transport.timeouts import Timeouts
 from tests.agent_client.scripted_server import (
     Peer,
     ReceivedRequest,
