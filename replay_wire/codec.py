@@ -27,9 +27,9 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 Message = TypeVar("Message")
 
 ALIGNMENT: Final = 64
-_COPY_BELOW_BYTES: Final = 8192
+_COPY_BELOW_BYTES: Final = 65536  # a send of its own costs as much as copying so many
 _DATA_KEY: Final = msgpack.packb("data")
-_ZEROS: Final = bytes(ALIGNMENT)
+_PADS: Final = tuple(bytes((0xC4, length)) + bytes(length) for length in range(ALIGNMENT))
 
 
 def encode(message: object) -> list[Buffer]:
@@ -37,7 +37,7 @@ def encode(message: object) -> list[Buffer]:
 
     Args:
         message: a Struct of `replay_wire.messages`, a Problem, or plain values with Arrays among
-            them. Arrays of 8 KiB and more are not copied: they must stay as they are until sent.
+            them. Arrays of 64 KiB and more are not copied: they must stay as they are until sent.
 
     Raises:
         TypeError: a value has no MessagePack form.
@@ -79,7 +79,7 @@ class _Body:
         elif isinstance(value, Problem):
             self.add(value.document())
         elif isinstance(value, msgspec.Struct):
-            self.add(fields(value))
+            self._add_struct(value)
         elif isinstance(value, Mapping):
             self._head += _map_header(len(value))
             for key, element in value.items():
@@ -99,18 +99,25 @@ class _Body:
             self._buffers.append(self._head)
         return self._buffers
 
+    def _add_struct(self, struct: msgspec.Struct) -> None:
+        config = struct.__struct_config__
+        if config.omit_defaults or config.tag_field is not None:
+            self.add(fields(struct))
+            return
+        names = struct.__struct_fields__
+        self._head += _map_header(len(names))
+        for name in names:
+            self._head += _key(name)
+            self.add(getattr(struct, name))
+
     def _add_array(self, array: Array) -> None:
         size = array.data.nbytes
+        before_pad, before_data = _array_frame(array.dtype, array.shape, size)
         head = self._head
-        head += _array_prefix(array.dtype, array.shape)
-        data_header = _bin_header(size)
+        head += before_pad
         # pad's own header takes two bytes: bin 8 and a length.
-        start = self._flushed_bytes + len(head) + 2 + len(_DATA_KEY) + len(data_header)
-        padding = -start % ALIGNMENT
-        head += bytes((0xC4, padding))
-        head += _ZEROS[:padding]
-        head += _DATA_KEY
-        head += data_header
+        head += _PADS[-(self._flushed_bytes + len(head) + 2 + len(before_data)) % ALIGNMENT]
+        head += before_data
         if size < _COPY_BELOW_BYTES:
             head += array.data
         else:
@@ -120,11 +127,12 @@ class _Body:
 
 
 @lru_cache(maxsize=4096)
-def _array_prefix(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """Return an ARRAY's map up to where the bin of `pad` begins."""
+def _array_frame(dtype: str, shape: tuple[int, ...], size: int) -> tuple[bytes, bytes]:
+    """Return an ARRAY's map up to the value of `pad`, and from there up to its data."""
     prefix = msgpack.packb({"dtype": dtype, "shape": shape, "pad": None, "data": None})
     # The last one: the digits of a length may look like "pad" too.
-    return bytes(prefix[: prefix.rindex(msgpack.packb("pad")) + 4])
+    before_pad = bytes(prefix[: prefix.rindex(msgpack.packb("pad")) + 4])
+    return before_pad, _DATA_KEY + _bin_header(size)
 
 
 @lru_cache(maxsize=4096)
@@ -132,6 +140,7 @@ def _key(name: str) -> bytes:
     return bytes(msgpack.packb(name))
 
 
+@lru_cache(maxsize=256)
 def _map_header(size: int) -> bytes:
     return bytes(msgpack.Packer().pack_map_header(size))
 

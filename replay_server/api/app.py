@@ -12,6 +12,7 @@ from starlette.routing import Match
 
 from replay_server import __version__
 from replay_server.api import items, openapi, tables
+from replay_server.api.direct_app import DirectApp
 from replay_server.api.error_replies import problem
 from replay_server.api.head_as_get import HeadAsGetMiddleware
 from replay_server.api.headers import RequestHeaders
@@ -49,7 +50,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
             service.create_table(name, convert(dict(values), TableSpec))
         except (WireFormatError, ReplayError) as error:
             raise InvalidSpecError(f"tables.{name}", str(error)) from error
-    app = FastAPI(
+    app = DirectApp(
+        [*items.routes(service), *tables.routes(service)],
         title="replay-server",
         version=__version__,
         description=_DESCRIPTION,
@@ -57,7 +59,6 @@ def create_app(settings: ServerSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    app.router.routes[:0] = [*items.routes(service), *tables.routes(service)]
     app.add_middleware(HeadAsGetMiddleware)
     app.add_exception_handler(HTTPException, _http_error)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

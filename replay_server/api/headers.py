@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from replay_wire.endpoints import MediaType
@@ -81,38 +82,44 @@ class RequestHeaders:
 
     def answer_form(self, default: MediaType) -> MediaType:
         """Return the form that the client likes best; the default where it can't be met."""
-        if self.accept is None:
-            return default
-        ranges = dict(_preferences(self.accept))
-        wild = next((ranges[name] for name in _WILD_RANGES if name in ranges), 0.0)
-        best, best_rank = default, (0.0, False)
-        for form in (MediaType.MSGPACK, MediaType.JSON):
-            # A range that names a type counts more than one that takes in many (RFC 9110, 12.5.1).
-            named = [
-                ranges[name] for name, of in _ANSWER_FORMS.items() if of is form and name in ranges
-            ]
-            rank = (max(named) if named else wild, form is default)
-            if rank[0] > 0 and rank > best_rank:
-                best, best_rank = form, rank
-        return best
+        return default if self.accept is None else _best_form(self.accept, default)
 
     def answer_coding(self) -> bytes | None:
         """Return the compression that the client asks for and likes best; None without one."""
-        if self.accept_encoding is None:
-            return None
-        wanted = {
-            name: quality
-            for name, quality in _preferences(self.accept_encoding)
-            if name in (*_CODINGS, _IDENTITY) and quality > 0
-        }
-        order = (_IDENTITY, b"gzip", b"zstd")
-        best = max(wanted, key=lambda name: (wanted[name], order.index(name)), default=_IDENTITY)
-        return None if best == _IDENTITY else best
+        return None if self.accept_encoding is None else _best_coding(self.accept_encoding)
 
 
 _FIELDS: Final = {
     name.replace("_", "-").encode(): name for name in RequestHeaders.__dataclass_fields__
 }
+
+
+@lru_cache(maxsize=128)  # a client's requests all say the same
+def _best_form(accept: bytes, default: MediaType) -> MediaType:
+    ranges = dict(_preferences(accept))
+    wild = next((ranges[name] for name in _WILD_RANGES if name in ranges), 0.0)
+    best, best_rank = default, (0.0, False)
+    for form in (MediaType.MSGPACK, MediaType.JSON):
+        # A range that names a type counts more than one that takes in many (RFC 9110, 12.5.1).
+        named = [
+            ranges[name] for name, of in _ANSWER_FORMS.items() if of is form and name in ranges
+        ]
+        rank = (max(named) if named else wild, form is default)
+        if rank[0] > 0 and rank > best_rank:
+            best, best_rank = form, rank
+    return best
+
+
+@lru_cache(maxsize=128)
+def _best_coding(accept_encoding: bytes) -> bytes | None:
+    wanted = {
+        name: quality
+        for name, quality in _preferences(accept_encoding)
+        if name in (*_CODINGS, _IDENTITY) and quality > 0
+    }
+    order = (_IDENTITY, b"gzip", b"zstd")
+    best = max(wanted, key=lambda name: (wanted[name], order.index(name)), default=_IDENTITY)
+    return None if best == _IDENTITY else best
 
 
 def _preferences(value: bytes) -> list[tuple[bytes, float]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numba import njit
 
 from replay_server.memory.arrays import Float64Array, Int64Array
 from replay_server.memory.sum_tree import SumTree
@@ -147,11 +148,17 @@ def draw_leaves(
     Raises:
         ValueError: the tree has no mass.
     """
-    targets = generator.random((batches, batch_size))
-    if stratified:
-        targets += np.arange(batch_size)
-        targets /= batch_size
-    total = tree.total
-    targets *= total
-    np.minimum(targets, np.nextafter(total, 0.0), out=targets)
-    return tree.find(targets.reshape(-1))
+    targets = generator.random(batches * batch_size)
+    _aim(targets, batch_size if stratified else 0, tree.total)
+    return tree.find(targets)
+
+
+@njit(["void(float64[::1], int64, float64)"], cache=True, nogil=True, error_model="numpy")
+def _aim(targets: Float64Array, strata: int, total: float) -> None:
+    """Turn numbers in [0, 1) into targets in [0, total); strata 0 leaves them where they fall."""
+    below_total = np.nextafter(total, 0.0)
+    for i in range(targets.shape[0]):
+        part = targets[i]
+        if strata:
+            part = (part + i % strata) / strata
+        targets[i] = min(part * total, below_total)

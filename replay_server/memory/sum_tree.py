@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from replay_server.memory.arrays import Allocate, Float64Array, Int64Array
+from replay_server.memory.prefetch import prefetch
 from replay_server.memory.tree_layout import FANOUT, level_offsets, node_count
 
 __all__ = ["SumTree"]
@@ -77,10 +78,9 @@ class SumTree:
         Cost: O(B log leaves), all targets through a level before the next, so that memory is
         fetched for many at once.
         """
-        if not (targets.size == 0 or (targets.min() >= 0.0 and targets.max() < self.total)):
-            raise ValueError(f"targets must lie in [0, {self.total})")
         found = np.empty(len(targets), np.int64)
-        _find(self._nodes, self._offsets, targets.copy(), found)
+        if not _find(self._nodes, self._offsets, targets.copy(), found):
+            raise ValueError(f"targets must lie in [0, {self.total})")
         return found
 
 
@@ -100,6 +100,8 @@ def _set(
     count = leaves.shape[0]
     parents = np.empty(count, np.int64)
     for i in range(count):
+        prefetch(nodes, leaves[i])
+    for i in range(count):
         nodes[leaves[i]] = masses[i]
         parents[i] = leaves[i] // FANOUT
     for level in range(1, offsets.shape[0]):
@@ -118,28 +120,42 @@ def _set(
             parents[i] = parent // FANOUT
 
 
-@njit(["void(float64[::1], int64[::1], float64[::1], int64[::1])"], cache=True, nogil=True)
+@njit(["boolean(float64[::1], int64[::1], float64[::1], int64[::1])"], cache=True, nogil=True)
 def _find(
     nodes: Float64Array, offsets: Int64Array, targets: Float64Array, found: Int64Array
-) -> None:
-    """Move every target down a level at a time; `targets` become what is left within the child."""
+) -> bool:
+    """Move every target down a level at a time; `targets` become what is left within the child.
+
+    Returns:
+        Whether all of them lie in [0, total); if not, nothing is found.
+
+    A child is chosen by comparing with the whole block: which one it is can't be foretold, and a
+    loop that ends there would have the processor guess wrong at every other step.
+    """
     count = targets.shape[0]
+    total = _total(nodes, offsets)
+    for i in range(count):
+        if not 0.0 <= targets[i] < total:
+            return False
     found[:] = 0
     for level in range(offsets.shape[0] - 1, -1, -1):
         here = offsets[level]
+        below = offsets[max(level - 1, 0)]
         for i in range(count):
             block = here + found[i] * FANOUT
             target = targets[i]
-            before = 0.0
-            after = nodes[block]
-            child = 0
-            while target >= after and child < FANOUT - 1:
-                child += 1
-                before = after
-                after += nodes[block + child]
-            # target < after > before here, hence the child has mass; what is left of the target
-            # may round up to that mass, which the step to the next smaller number undoes.
+            before, after, child = 0.0, nodes[block], 0
+            for right in range(1, FANOUT):
+                lies_right = target >= after
+                before = after if lies_right else before
+                child += lies_right
+                after += nodes[block + right]
+            # target < the sum up to the child, but not < that before it, hence the child has mass;
+            # what is left of the target may round up to that mass, which the step to the next
+            # smaller number undoes.
             mass = nodes[block + child]
             rest = target - before
             targets[i] = rest if rest < mass else np.nextafter(mass, 0.0)
             found[i] = found[i] * FANOUT + child
+            prefetch(nodes, below + found[i] * FANOUT)
+    return True

@@ -626,7 +626,9 @@ class Table:
     def _put_priorities(self, slots: Int64Array, priorities: Float64Array, highest: float) -> None:
         self._index.prioritize(slots, priorities)
         self._occupancy.reprioritized(slots)
-        are_items = self._occupancy.are_items(slots) & ~np.isin(slots, self._spent)
+        are_items = self._occupancy.are_items(slots)
+        if len(self._spent):
+            are_items &= ~np.isin(slots, self._spent)
         self._priorities.refresh(slots, are_items)
         self._priorities.highest = highest
 

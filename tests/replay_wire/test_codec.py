@@ -89,7 +89,7 @@ def test_arrays_of_a_body_are_views_of_it():
 
 
 def test_a_large_array_is_sent_from_where_it_lies():
-    rows = np.zeros(10_000, np.uint8)
+    rows = np.zeros(70_000, np.uint8)
 
     buffers = encode(InsertRequest(columns={"x": Array.from_numpy(rows)}))
 
