@@ -5,7 +5,8 @@ ReplayError (replay_server.memory.errors)
 ├── TableExistsError       one of that name, with another spec
 ├── TooLargeError          beyond a limit that /v1/info tells
 ├── InvalidSpecError       a spec that no table could keep
-└── UnavailableError       shutting down
+├── UnavailableError       shutting down
+└── StorageFullError       the disk has no room for what was to be kept
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from replay_server.memory.errors import ReplayError
 
 __all__ = [
     "InvalidSpecError",
+    "StorageFullError",
     "TableExistsError",
     "TooLargeError",
     "UnavailableError",
@@ -86,3 +88,19 @@ class UnavailableError(ReplayError):
     def __init__(self) -> None:
         """Say so."""
         super().__init__("the server is shutting down; try again once it is back")
+
+
+class StorageFullError(ReplayError):
+    """The disk has no room for what was to be kept, or fails.
+
+    Attributes:
+        reason: what the system said.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        self.reason = reason
+        super().__init__(
+            f"there is no room to keep this ({reason}); what was acknowledged is still there. "
+            "Free space on the data directory's disk, or delete tables or checkpoints"
+        )

@@ -8,6 +8,8 @@
     ├── NothingToDrawError          items exist, and none of them has mass
     └── StaleSequenceError          a writer's insert older than one already done
 
+    InconsistentStateError          a state that is no table's: its files are damaged
+
 An error keeps its facts as attributes and writes its own sentence. It knows no status code:
 `replay_server.api.error_replies` gives each class its own.
 """
@@ -15,6 +17,7 @@ An error keeps its facts as attributes and writes its own sentence. It knows no 
 from __future__ import annotations
 
 __all__ = [
+    "InconsistentStateError",
     "InvalidArgumentError",
     "InvalidPriorityError",
     "NothingToDrawError",
@@ -119,3 +122,7 @@ class StaleSequenceError(ReplayError):
             f"sequence {sequence} of writer {writer[:80]!r} lies behind its last one, {last}; "
             "count on from there"
         )
+
+
+class InconsistentStateError(Exception):
+    """A state that is no table's, as only damaged files can hold it."""

@@ -23,7 +23,12 @@ from replay_server.memory.arrays import (
 from replay_server.memory.changes import Changes
 from replay_server.memory.drawing import Chosen, Drawing, Undo
 from replay_server.memory.draws import Draw, importance_weights
-from replay_server.memory.errors import InvalidArgumentError, RateLimitedError, ReplayError
+from replay_server.memory.errors import (
+    InconsistentStateError,
+    InvalidArgumentError,
+    RateLimitedError,
+    ReplayError,
+)
 from replay_server.memory.footprint import bytes_for, slots_for
 from replay_server.memory.layouts import (
     Indexed,
@@ -479,7 +484,13 @@ class Table:
         return TableState(self.numbers, self._writers.entries(), streams)
 
     def restore(self, state: TableState) -> None:
-        """Go on from a state, whose arrays this table's have been filled with. Cost: O(slots)."""
+        """Go on from a state, whose arrays this table's have been filled with.
+
+        Raises:
+            InconsistentStateError: the two contradict each other.
+
+        Cost: O(slots).
+        """
         numbers, occupancy = state.numbers, self._occupancy
         occupancy.restore(numbers.occupancy)
         (
@@ -498,7 +509,17 @@ class Table:
             for stream in state.streams:
                 occupancy.episodes.open_stream(*stream)
         slots = occupancy.live_slots(-1)
-        self._priorities.replace_sampler(self.sampler, slots, occupancy.are_items(slots))
+        are_items = occupancy.are_items(slots)
+        found = (len(slots), int(are_items.sum()))
+        if found != (occupancy.rows, occupancy.items):
+            raise InconsistentStateError(
+                f"{found[0]} rows and {found[1]} items, where there should be "
+                f"{occupancy.rows} and {occupancy.items}"
+            )
+        priorities = self._index.priorities[slots]
+        if not ((priorities >= 0.0) & (priorities <= numbers.highest)).all():
+            raise InconsistentStateError("some priorities are none")
+        self._priorities.replace_sampler(self.sampler, slots, are_items)
         self._priorities.highest = numbers.highest
 
     def raise_keys(self, floor: int) -> None:

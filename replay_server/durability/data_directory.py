@@ -1,0 +1,296 @@
+"""The keeper that writes tables down: a journal, and the index files that let it begin anew.
+
+Where rows come in, the order is: space is reserved for the rows and for the record; rows are stored
+in slots that no kept row occupies; the record is appended; the request is answered. Where an insert
+brings more rows than there are such slots, its rows are in the record, and are stored after it.
+With `power` they always are, and a step is settled when the journal has been synced.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from replay_server.durability.errors import DataDirectoryError
+from replay_server.durability.files import Buffer, Files
+from replay_server.durability.index_writer import IndexWriter, remove_before
+from replay_server.durability.journal import Journal, is_empty, seal, segment_path, segments
+from replay_server.durability.keeper import Build, Description, Room, StandingTable
+from replay_server.durability.kept_table import KeptTable
+from replay_server.durability.layout import Layout
+from replay_server.durability.recovery import Recovered, Recovery, folder_name
+from replay_server.durability.redo import Blobs, ChangeSet, Kind, encode_record
+from replay_server.durability.syncer import Syncer
+from replay_server.durability.table_files import TableFiles
+from replay_server.errors import StorageFullError
+
+__all__ = ["DataDirectory"]
+
+logger = logging.getLogger(__name__)
+
+_JOURNAL_BYTES: Final = 1 << 26
+_JOURNAL_RECORDS: Final = 1 << 15
+_HEAD_BYTES: Final = 1 << 13
+_PLACE_BYTES: Final = 64
+
+
+class DataDirectory:
+    """Keeps tables in a directory.
+
+    Attributes:
+        floors: NAME -> key below which a table made under that name issues none.
+        tables: those that stood when it was opened.
+        layout: where things lie.
+    """
+
+    mapped = True
+
+    def __init__(self, layout: Layout, build: Build, files: Files, *, power: bool) -> None:
+        """Open a directory and recover what it holds.
+
+        Args:
+            layout: of the directory; closed with this.
+            build: makes the table that a description asks for.
+            files: the file layer.
+            power: whether what is settled survives the machine.
+
+        Raises:
+            DataDirectoryError: something in it is missing or damaged; says what.
+        """
+        self.layout = layout
+        self._build = build
+        self._files = files
+        self._power = power
+        self._broken: StorageFullError | None = None
+        self._is_new = layout.current is None
+        recovered, last = self._recover()
+        self.floors = recovered.floors
+        self.tables = recovered.tables
+        self._next_uid = recovered.next_uid
+        self._standing = {kept.uid: kept for kept in self.tables}
+        self._journal = Journal(layout.journal, files, last)
+        self._writer = IndexWriter(layout, files)
+        self._syncer = Syncer(self._journal)
+        self._begin_at = _JOURNAL_RECORDS - recovered.records
+        self._remove_strangers()
+
+    # -- tables ---------------------------------------------------------------------------------
+
+    def make(self, name: str, description: Description) -> KeptTable:
+        """Make a table and keep it. Raises StorageFullError."""
+        folder = self.layout.tables / folder_name(self._next_uid, name)
+        try:
+            files = TableFiles.make(folder, self._files, synced=self._power)
+            kept = self._made(name, description, files)
+        except OSError as error:
+            raise StorageFullError(str(error)) from error
+        except BaseException:
+            self._files.remove_folder(folder)
+            raise
+        self._standing[kept.uid] = kept
+        self._next_uid += 1
+        return kept
+
+    def _made(self, name: str, description: Description, files: TableFiles) -> KeptTable:
+        changes = ChangeSet(files.storing)
+        try:
+            table = self._build(description, files.allocate, changes)
+            table.raise_keys(self.floors.get(name, 0))
+            changes.clear()
+            kept = KeptTable(name, description, table, self._next_uid, files, changes)
+            blobs = Blobs()
+            self._append(encode_record(Kind.MAKE, kept.memo().encode(blobs), blobs))
+        except BaseException:
+            files.close()
+            raise
+        return kept
+
+    def drop(self, standing: StandingTable) -> None:
+        """Keep a table no more; its files go when that is settled. Raises StorageFullError."""
+        kept = _kept(standing)
+        floor = kept.table.next_key
+        document = {"uid": kept.uid, "name": kept.name, "floor": floor}
+        try:
+            self._append(encode_record(Kind.DROP, document, Blobs()))
+        except OSError as error:
+            raise StorageFullError(str(error)) from error
+        self.floors[kept.name] = floor
+        del self._standing[kept.uid]
+        self._writer.discard(kept.files, self._syncer.sync if self._power else None)
+
+    @contextmanager
+    def step(
+        self,
+        *standing: tuple[StandingTable, Room],
+        description: Description | None = None,
+    ) -> Iterator[None]:
+        """Keep what is changed within it. Raises StorageFullError, before anything has changed."""
+        every = [(_kept(each), room) for each, room in standing]
+        try:
+            self._reserve(sum(self._prepare(kept, room) for kept, room in every))
+        except OSError as error:
+            raise StorageFullError(str(error)) from error
+        try:
+            yield
+        except BaseException:
+            for kept, _ in every:
+                kept.changes.clear()
+            raise
+        self._keep([kept for kept, _ in every], description)
+
+    async def settled(self) -> None:
+        """Return when all steps so far are on the disk, with `power`. Raises StorageFullError."""
+        if self._power:
+            await self._syncer.wait()
+
+    def close(self) -> None:
+        """Write the index, so that the next start has no journal to play, and sync everything."""
+        self._syncer.close()
+        if self._broken is None and self._journal.is_open:
+            try:
+                self._begin_anew(synced=True)
+            except (StorageFullError, OSError) as error:
+                logger.warning("the journal stays as it is, for the next start: %s", error)
+        self._writer.close()
+        self._journal.close()
+        for kept in self._standing.values():
+            kept.files.close()
+        self.layout.close()
+
+    # -- a step ---------------------------------------------------------------------------------
+
+    def _prepare(self, kept: KeptTable, room: Room) -> int:
+        """Make sure that a step's rows can be stored; return the bytes that its record may take.
+
+        Raises:
+            StorageFullError, OSError: they can't be.
+        """
+        table, rows = kept.table, room.rows
+        holds_back = bool(rows) and (self._power or rows > table.free)
+        kept.changes.holds_rows_back = holds_back
+        kept.is_risky = self._power and rows > table.free - (table.freed - kept.freed_for_good)
+        if rows:
+            kept.files.rows_expected = rows
+            is_full = rows > table.free
+            stop = table.slots if is_full else int(table.next_slots(rows).max()) + 1
+            kept.files.reserve_rows(stop)
+        window = table.layout.places_an_item + 2
+        row_bytes = rows * room.row_bytes if holds_back else 0
+        return _HEAD_BYTES + room.places * window * _PLACE_BYTES + row_bytes
+
+    def _keep(self, every: list[KeptTable], description: Description | None) -> None:
+        """Append a record of what has changed, and store the rows that waited for it.
+
+        Should the disk fail in spite of the space that was reserved, memory is ahead of what is
+        kept: nothing more is changed then.
+        """
+        blobs = Blobs()
+        parts = [kept.encode_step(blobs) for kept in every]
+        kind = Kind.STEP
+        if description is not None:
+            kind, parts[0]["description"] = Kind.SPEC, description
+            every[0].description = description
+        try:
+            self._append(encode_record(kind, {"tables": parts}, blobs))
+            if any(kept.is_risky for kept in every):  # rows of before may lie where these go
+                self._syncer.sync_now(self._standing.values())
+        except (StorageFullError, OSError) as error:
+            logger.critical("the disk fails, nothing more is taken in: %s", error)
+            self._broken = StorageFullError(str(error))
+            raise self._broken from error
+        for kept in every:
+            kept.changes.release_rows()
+            kept.changes.clear()
+        if self._power:
+            self._syncer.sync_soon(self._standing.values())
+        self._begin_anew_if_due()
+
+    # -- the journal ----------------------------------------------------------------------------
+
+    def _reserve(self, size: int) -> None:
+        """Make sure that a record of so many bytes can be appended.
+
+        Raises:
+            StorageFullError, OSError: it can't be.
+        """
+        if self._broken is not None:
+            raise self._broken
+        if not self._journal.is_open:
+            self._journal.begin(self._base(), synced=self._power)
+        if self._is_new:
+            self.layout.set_current(self._journal.segment, synced=self._power)
+            self._is_new = False
+        self._journal.reserve(size)
+
+    def _append(self, record: list[Buffer]) -> None:
+        """Append a record. Raises StorageFullError, OSError."""
+        self._reserve(sum(memoryview(each).nbytes for each in record))
+        self._journal.append(record)
+
+    def _base(self) -> list[Buffer]:
+        """Return a record of all that makes up the tables, beside their arrays."""
+        blobs = Blobs()
+        tables = [kept.memo().encode(blobs) for kept in self._standing.values()]
+        document = {"tables": tables, "floors": self.floors, "next_uid": self._next_uid}
+        return encode_record(Kind.BASE, document, blobs)
+
+    def _begin_anew_if_due(self) -> None:
+        """Begin a new segment, once the journal is as long as it may be played at a start."""
+        index_bytes = sum(kept.files.index_bytes for kept in self._standing.values())
+        is_long = self._journal.size > max(_JOURNAL_BYTES, index_bytes)
+        if (is_long or self._journal.appended > self._begin_at) and not self._writer.is_busy:
+            try:
+                self._begin_anew(synced=self._power)
+            except (StorageFullError, OSError) as error:
+                self._begin_at = self._journal.appended + _JOURNAL_RECORDS
+                logger.warning("the journal can't begin anew and grows: %s", error)
+
+    def _begin_anew(self, *, synced: bool) -> None:
+        """Begin a new segment, and write the index so that those before it can go."""
+        if synced:
+            self._syncer.sync_now(self._standing.values())
+        old = self._journal.begin(self._base(), synced=synced)
+        self._begin_at = self._journal.appended + _JOURNAL_RECORDS
+        if old is not None:
+            self._syncer.close_later(old)
+        files = [kept.files for kept in self._standing.values()]
+        self._writer.write(files, self._journal.segment, synced=synced)
+
+    # -- a start --------------------------------------------------------------------------------
+
+    def _recover(self) -> tuple[Recovered, int]:
+        """Return what the directory holds, and the last segment of its journal.
+
+        Raises:
+            DataDirectoryError: something is missing or damaged.
+        """
+        folder, first = self.layout.journal, self.layout.current
+        if first is None:
+            for path in folder.iterdir():  # of a start that did not come to its first record
+                self._files.remove(path)
+            return Recovered(), 0
+        paths = segments(folder, first)
+        if not paths:
+            raise DataDirectoryError(segment_path(folder, first), "it is missing; restore a copy")
+        if len(paths) > 1 and is_empty(paths[-1]):
+            self._files.remove(paths.pop())
+        recovery = Recovery(self.layout.tables, self._files, self._build, synced=self._power)
+        recovered = recovery.run(paths)
+        seal(paths[-1], self._files)
+        return recovered, first + len(paths) - 1
+
+    def _remove_strangers(self) -> None:
+        """Remove what was left of tables that went, or that never came to be."""
+        known = {kept.files.folder for kept in self.tables}
+        for path in self.layout.tables.iterdir():
+            if path not in known:
+                self._files.remove_folder(path)
+        if self.layout.current is not None:
+            remove_before(self.layout, self._files, self.layout.current)
+
+
+def _kept(standing: StandingTable) -> KeptTable:
+    assert isinstance(standing, KeptTable)
+    return standing

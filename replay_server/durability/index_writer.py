@@ -1,0 +1,72 @@
+"""The thread that writes index files and removes what is not needed any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from replay_server.durability.files import Files
+from replay_server.durability.journal import segment_path
+from replay_server.durability.layout import Layout
+from replay_server.durability.table_files import TableFiles
+from replay_server.errors import StorageFullError
+
+__all__ = ["IndexWriter", "remove_before"]
+
+logger = logging.getLogger(__name__)
+
+
+class IndexWriter:
+    """Writes index files one table after another, while requests go on."""
+
+    def __init__(self, layout: Layout, files: Files) -> None:
+        """Write in a directory of this layout."""
+        self._layout = layout
+        self._files = files
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
+        self._writing: Future[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether index files are being written."""
+        return self._writing is not None and not self._writing.done()
+
+    def write(self, tables: Sequence[TableFiles], segment: int, *, synced: bool) -> None:
+        """Write the index of tables, and let the journal begin with a segment when it is done."""
+        self._writing = self._worker.submit(self._write, tables, segment, synced)
+
+    def discard(self, files: TableFiles, settle: Callable[[], None] | None) -> None:
+        """Remove a table's files after what is under way, and after `settle` has returned."""
+        self._worker.submit(self._discard, files, settle)
+
+    def close(self) -> None:
+        """Return when all is done."""
+        self._worker.shutdown()
+
+    def _write(self, tables: Sequence[TableFiles], segment: int, synced: bool) -> None:
+        try:
+            for files in tables:
+                files.write_index(synced=synced)
+            self._layout.set_current(segment, synced=synced)
+            remove_before(self._layout, self._files, segment)
+        except (StorageFullError, OSError) as error:
+            logger.warning("the index can't be written, the journal goes on: %s", error)
+
+    def _discard(self, files: TableFiles, settle: Callable[[], None] | None) -> None:
+        try:
+            if settle is not None:
+                settle()
+        except OSError as error:
+            logger.warning("files of a table that was dropped are left over: %s", error)
+            return
+        files.close()
+        self._files.remove_folder(files.folder)
+
+
+def remove_before(layout: Layout, files: Files, segment: int) -> None:
+    """Remove the segments of the journal before one. Raises OSError."""
+    first = segment_path(layout.journal, segment)
+    for path in layout.journal.glob("*.log"):
+        if path.name < first.name:
+            files.remove(path)
