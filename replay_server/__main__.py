@@ -90,6 +90,7 @@ def _option(field: Field[Any]) -> Callable[[Callable[..., Any]], Callable[..., A
         range: lambda: click.IntRange(kind[0], kind[-1] if len(kind) < 1 << 20 else None),
         tuple: lambda: click.Choice(kind),
         type: lambda: click.Path(path_type=Path, dir_okay=False),
+        str: lambda: click.Path(path_type=Path, file_okay=False),
     }
     is_flag = isinstance(default, bool)
     return click.option(
@@ -122,6 +123,7 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     """Serve tables of experience until SIGTERM or SIGINT."""
     settings = ServerSettings(tables=context.meta.get(_CONFIG_KEY, {}), **options)
     _check(settings)
+    from replay_server.durability.errors import DataDirectoryError
     from replay_server.logs import configure_logging
     from replay_server.memory.errors import ReplayError
     from replay_server.server import serve
@@ -129,6 +131,8 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     configure_logging(settings.log_level, settings.log_format)
     try:
         serve(settings)
+    except DataDirectoryError as error:
+        raise click.UsageError(f"can't use --data-dir: {error}") from error
     except OSError as error:
         where = settings.uds or f"{settings.host}:{settings.port}"
         raise click.ClickException(f"can't serve on {where}: {error}") from error
@@ -149,6 +153,10 @@ def _check(settings: ServerSettings) -> None:
     for option, path in (("--tls-cert", settings.tls_cert), ("--tls-key", settings.tls_key)):
         if path is not None and not path.is_file():
             raise click.UsageError(f"{option} {path} is no file")
+    if settings.data_dir is None and settings.durability_kept != "memory":
+        raise click.UsageError(
+            f"--durability {settings.durability} needs a --data-dir to keep things in"
+        )
     if (
         settings.uds is None
         and not settings.allow_unauthenticated

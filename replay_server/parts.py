@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import Any, Final
 
+from replay_server.durability.keeper import Room
 from replay_server.errors import TooLargeError
 from replay_server.memory.arrays import AnyArray
 from replay_server.memory.draws import Draw
@@ -59,6 +60,19 @@ class Part:
             partial(self.table.holds_back_draw, request.batch_size * request.batches),
             is_all=not has_update,
         )
+
+    @property
+    def room(self) -> Room:
+        """How much the draw may change."""
+        update = self.arguments["update"]
+        request = self.request
+        named = 0 if update is None else update[0].size
+        return Room(request.batch_size * request.batches + named)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether what the draw does has to be durable before it is answered."""
+        return self.request.update is not None or self.table.takes_away
 
     def names(self, limits: Limits) -> list[str]:
         """Return the names of the columns to draw, after refusing more than an answer may hold.

@@ -33,6 +33,7 @@ def serve(settings: ServerSettings) -> None:
     Raises:
         OSError: the address can't be listened on.
         InvalidSpecError: a table that the settings declare can't be made.
+        DataDirectoryError: the data directory can't be used.
     """
     stop = _StopSignal()
     listener: socket.socket | None = None
@@ -122,6 +123,7 @@ class _Server(uvicorn.Server):
         logger.info("stopping: answering the requests under way")
         self._service.close()
         await super().shutdown(sockets)
+        self._service.settle()
 
 
 class _CompilingNotice(Listener):

@@ -7,13 +7,14 @@ table's line. Messages come in decoded and go out as messages: HTTP is `replay_s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from replay_server.durability.keeper import Keeper, Room, StandingTable
 from replay_server.errors import (
     TableExistsError,
     TooLargeError,
@@ -29,7 +30,6 @@ from replay_server.memory.signature import Signature
 from replay_server.memory.table import Table
 from replay_server.parts import Part, decoded_update, wired
 from replay_server.table_factory import (
-    build_table,
     check_column_names,
     check_feasible,
     columns_of,
@@ -69,15 +69,24 @@ Gone = Callable[[], Awaitable[None]]
 _IMPLIED: Final = ("sampler", "max_times_sampled")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Entry:
-    """A table with its name, its spec as it was made and as it was changed, and its line."""
+    """A table that is kept, its spec as it was made and as it was changed, and its line."""
 
-    name: str
+    standing: StandingTable
     made: TableSpec
     changed: TableSpec
-    table: Table
     line: WaitingLine = field(default_factory=WaitingLine)
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.standing.name
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        return self.standing.table
 
     @property
     def spec(self) -> TableSpec:
@@ -95,40 +104,58 @@ class ReplayService:
         limits: what requests may ask for.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        """Start without tables."""
+    def __init__(self, limits: Limits, keeper: Keeper, standing: Iterable[StandingTable]) -> None:
+        """Serve the tables that stand already, and those to come, which `keeper` makes."""
         self.limits = limits
-        self._entries: dict[str, _Entry] = {}
-        self._next_keys: dict[str, int] = {}
+        self._keeper = keeper
+        self._entries = {
+            each.name: _Entry(
+                each,
+                convert(each.description["made"], TableSpec),
+                convert(each.description["now"], TableSpec),
+            )
+            for each in standing
+        }
         self._closed = False
 
     # -- tables ---------------------------------------------------------------------------------
 
-    def create_table(self, name: str, spec: TableSpec) -> tuple[TableDocument, bool]:
+    async def create_table(self, name: str, spec: TableSpec) -> tuple[TableDocument, bool]:
         """Make a table, unless one of an equal spec stands; return it and whether it is new.
+
+        Raises those of `declare_table`.
+        """
+        is_new = self.declare_table(name, spec)
+        document = self.describe_table(name)
+        await self._keeper.settled()
+        return document, is_new
+
+    def declare_table(self, name: str, spec: TableSpec) -> bool:
+        """Make a table, unless one of an equal spec stands; return whether it is new.
 
         Raises:
             TableExistsError: one of another spec stands.
             InvalidSpecError: the spec can't be kept.
             TooLargeError: the table might come to take more memory than there is.
+            StorageFullError: there is no room to keep it.
             UnavailableError: the server is shutting down.
         """
         self.check_open()
-        standing = self._entries.get(name)
-        if standing is not None:
-            _check_equal(name, spec, standing)
-            return self.describe_table(name), False
+        entry = self._entries.get(name)
+        if entry is not None:
+            _check_equal(name, spec, entry)
+            return False
         check_feasible(spec)
         if spec.columns is not None and len(spec.columns) > self.limits.max_columns:
             raise TooLargeError("columns of a table", self.limits.max_columns, len(spec.columns))
         has_steps = not isinstance(spec.items, RowItems)
-        self._check_memory(bytes_for(spec.capacity, signature_of(spec), has_steps))
-        first_key = self._next_keys.get(name, 0)
-        table = build_table(spec, first_key, self.limits.max_writers_per_table)
-        self._entries[name] = _Entry(name, spec, spec, table)
-        return self.describe_table(name), True
+        signature = signature_of(spec)
+        self._check_memory(self._memory_for(spec.capacity, signature, has_steps))
+        description = {"made": spec.document(), "now": spec.document()}
+        self._entries[name] = _Entry(self._keeper.make(name, description), spec, spec)
+        return True
 
-    def change_table(self, name: str, change: TableChange) -> TableDocument:
+    async def change_table(self, name: str, change: TableChange) -> TableDocument:
         """Change sampler, limiter or limit of draws of a live table; raw priorities are kept.
 
         Raises:
@@ -148,14 +175,19 @@ class ReplayService:
             values = {key: value for key, value in values.items() if key not in _IMPLIED}
         new = convert({**values, **wanted}, TableSpec)
         check_feasible(new)
-        entry.table.reconfigure(
-            sampler=None if new.sampler == spec.sampler else sampler_of(new.sampler),
-            limiter=limiter_of(new.rate_limiter) if "rate_limiter" in wanted else None,
-            max_times_sampled=new.max_times_sampled,
-        )
+        description = {"made": entry.made.document(), "now": new.document()}
+        room = Room(places=entry.table.rows)
+        with self._keeper.step((entry.standing, room), description=description):
+            entry.table.reconfigure(
+                sampler=None if new.sampler == spec.sampler else sampler_of(new.sampler),
+                limiter=limiter_of(new.rate_limiter) if "rate_limiter" in wanted else None,
+                max_times_sampled=new.max_times_sampled,
+            )
         entry.changed = new
+        document = self.describe_table(name)
         entry.line.advance()
-        return self.describe_table(name)
+        await self._keeper.settled()
+        return document
 
     def describe_table(self, name: str) -> TableDocument:
         """Return a table's document. Raises UnknownTableError."""
@@ -182,18 +214,24 @@ class ReplayService:
         """Return every table's document, by name."""
         return [self.describe_table(name) for name in sorted(self._entries)]
 
-    def drop_table(self, name: str) -> None:
-        """Delete a table; those who wait before it get UnknownTableError. Raises the same."""
-        entry = self._entry(name)
-        del self._entries[name]
-        self._next_keys[name] = entry.table.next_key
-        entry.line.dismiss(UnknownTableError(name))
+    async def drop_table(self, name: str) -> None:
+        """Delete a table; those who wait before it get UnknownTableError.
 
-    def reset_table(self, name: str) -> None:
-        """Empty a table. Raises UnknownTableError."""
+        Raises UnknownTableError, StorageFullError.
+        """
         entry = self._entry(name)
-        entry.table.reset()
+        self._keeper.drop(entry.standing)
+        del self._entries[name]
+        entry.line.dismiss(UnknownTableError(name))
+        await self._keeper.settled()
+
+    async def reset_table(self, name: str) -> None:
+        """Empty a table. Raises UnknownTableError, StorageFullError."""
+        entry = self._entry(name)
+        with self._keeper.step((entry.standing, Room(places=entry.table.rows))):
+            entry.table.reset()
         entry.line.advance()
+        await self._keeper.settled()
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -218,6 +256,7 @@ class ReplayService:
         stamp = request.writer
         done = None if stamp is None else entry.table.recall(stamp.id, stamp.sequence)
         if done is not None:  # whatever its content is this time
+            await self._keeper.settled()  # the first time may still be under way
             return InsertReply(keys=Array.from_numpy(done), duplicate=True)
         self._check_wait(request.timeout)
         columns = {
@@ -233,7 +272,8 @@ class ReplayService:
         def attempt() -> InsertReply:
             if entry.table.signature is None:
                 self._check_new_columns(entry.table, columns)
-            keys, duplicate = entry.table.insert(columns, *more)
+            with self._keeper.step((entry.standing, _room_for(entry.table, columns))):
+                keys, duplicate = entry.table.insert(columns, *more)
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
 
         def demand() -> Demand:
@@ -243,7 +283,9 @@ class ReplayService:
             is_all = stamp is None and not entry.table.has_steps
             return Demand(("insert", rows), is_held_back, is_all, writer)
 
-        return await self._now_or_later([entry], attempt, demand, request.timeout, gone)
+        reply = await self._now_or_later([entry], attempt, demand, request.timeout, gone)
+        await self._keeper.settled()
+        return reply
 
     async def sample(
         self, name: str, request: SampleRequest, gone: Gone | None = None
@@ -267,9 +309,14 @@ class ReplayService:
 
         def attempt() -> SampleReply:
             names = part.names(self.limits)
-            return part.reply(entry.table.draw(**part.arguments), names)
+            with self._keeper.step((entry.standing, part.room)):
+                draw = entry.table.draw(**part.arguments)
+            return part.reply(draw, names)
 
-        return await self._now_or_later([entry], attempt, part.demand, request.timeout, gone)
+        reply = await self._now_or_later([entry], attempt, part.demand, request.timeout, gone)
+        if part.takes_away:
+            await self._keeper.settled()
+        return reply
 
     async def sample_mixed(
         self, request: MixedSampleRequest, gone: Gone | None = None
@@ -290,18 +337,22 @@ class ReplayService:
         def attempt() -> MixedSampleReply:
             every_names = [part.names(self.limits) for part in parts]
             self._check_sums(parts)
+            with self._keeper.step(*_rooms(distinct, parts)):
+                return draw_all(every_names)
+
+        def draw_all(every_names: list[list[str]]) -> MixedSampleReply:
             undo = Undo()
             draws: list[Draw] = []
             try:
                 for part in parts:
                     draws.append(part.table.try_draw(**part.arguments, undo=undo))  # noqa: PERF401
+                replies = [
+                    part.reply(draw, names)
+                    for part, draw, names in zip(parts, draws, every_names, strict=True)
+                ]
             except BaseException:
                 undo.roll_back()
                 raise
-            replies = [
-                part.reply(draw, names)
-                for part, draw, names in zip(parts, draws, every_names, strict=True)
-            ]
             for part, draw in zip(parts, draws, strict=True):
                 part.table.settle(draw)
             return MixedSampleReply(parts=replies)
@@ -317,20 +368,32 @@ class ReplayService:
                 is_all=all(each.is_all for each in demands),
             )
 
-        return await self._now_or_later(distinct, attempt, demand, timeout, gone)
+        reply = await self._now_or_later(distinct, attempt, demand, timeout, gone)
+        if any(part.takes_away for part in parts):
+            await self._keeper.settled()
+        return reply
 
-    def update_priorities(self, name: str, request: PriorityUpdate) -> UpdateReply:
-        """Set priorities. Raises UnknownTableError, InvalidPriorityError, InvalidArgumentError."""
+    async def update_priorities(self, name: str, request: PriorityUpdate) -> UpdateReply:
+        """Set priorities.
+
+        Raises UnknownTableError, InvalidPriorityError, InvalidArgumentError, StorageFullError.
+        """
         entry = self._entry(name)
-        updated, stale = entry.table.update_priorities(*decoded_update(request, ""))
+        keys, priorities = decoded_update(request, "")
+        with self._keeper.step((entry.standing, Room(keys.size))):
+            updated, stale = entry.table.update_priorities(keys, priorities)
         entry.line.advance()
+        await self._keeper.settled()
         return UpdateReply(updated=updated, stale=stale)
 
-    def delete(self, name: str, keys: Array) -> DeleteReply:
-        """Delete rows. Raises UnknownTableError, InvalidArgumentError."""
+    async def delete(self, name: str, keys: Array) -> DeleteReply:
+        """Delete rows. Raises UnknownTableError, InvalidArgumentError, StorageFullError."""
         entry = self._entry(name)
-        deleted, stale = entry.table.delete(keys.to_numpy("keys"))
+        named = keys.to_numpy("keys")
+        with self._keeper.step((entry.standing, Room(named.size))):
+            deleted, stale = entry.table.delete(named)
         entry.line.advance()
+        await self._keeper.settled()
         return DeleteReply(deleted=deleted, stale=stale)
 
     def scan(self, name: str, request: ScanRequest) -> ScanReply:
@@ -369,6 +432,10 @@ class ReplayService:
         for entry in self._entries.values():
             entry.line.dismiss(UnavailableError())
 
+    def settle(self) -> None:
+        """Make everything durable, once no request is under way any more."""
+        self._keeper.close()
+
     # -- checks ---------------------------------------------------------------------------------
 
     def _entry(self, name: str) -> _Entry:
@@ -391,8 +458,13 @@ class ReplayService:
         if reply_bytes > self.limits.max_reply_bytes:
             raise TooLargeError("bytes of an answer", self.limits.max_reply_bytes, reply_bytes)
 
+    def _memory_for(self, capacity: int, signature: Signature | None, has_steps: bool) -> int:
+        """Return the memory that a table may come to take: rows that lie in files take none."""
+        return bytes_for(capacity, None if self._keeper.mapped else signature, has_steps)
+
     def _check_memory(self, more_bytes: int) -> None:
-        used = sum(entry.table.nbytes for entry in self._entries.values())
+        tables = [entry.table for entry in self._entries.values()]
+        used = sum(self._memory_for(one.capacity, one.signature, one.has_steps) for one in tables)
         if used + more_bytes > self.limits.memory_limit_bytes:
             raise TooLargeError(
                 "bytes of all tables", self.limits.memory_limit_bytes, f"{used} + {more_bytes}"
@@ -403,8 +475,8 @@ class ReplayService:
         check_column_names(columns)
         if len(columns) > self.limits.max_columns:
             raise TooLargeError("columns of a table", self.limits.max_columns, len(columns))
-        grown = bytes_for(table.capacity, Signature.of(columns), table.has_steps)
-        self._check_memory(grown - table.nbytes)
+        grown = self._memory_for(table.capacity, Signature.of(columns), table.has_steps)
+        self._check_memory(grown - self._memory_for(table.capacity, None, table.has_steps))
 
     async def _now_or_later(
         self,
@@ -447,6 +519,22 @@ def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
         if asked != stands and not (key == "columns" and asked is None):
             difference = f"{key} is {msgspec.to_builtins(stands)}, not {msgspec.to_builtins(asked)}"
             raise TableExistsError(name, difference[:200])
+
+
+def _rooms(entries: list[_Entry], parts: list[Part]) -> list[tuple[StandingTable, Room]]:
+    """Return how much the parts of a mixed draw may change in each of the tables."""
+    return [
+        (entry.standing, Room(sum(one.room.places for one in parts if one.table is entry.table)))
+        for entry in entries
+    ]
+
+
+def _room_for(table: Table, columns: Columns) -> Room:
+    """Return how much an insert of columns may change; nothing where it will be refused."""
+    rows = min((len(array) for array in columns.values() if array.ndim), default=0)
+    if not 0 < rows <= table.capacity:
+        return Room(0)
+    return Room(rows, rows, sum(array.nbytes for array in columns.values()) // rows + 1)
 
 
 def _merged(standing: Any, change: Any) -> Any:

@@ -11,7 +11,9 @@ from typing import Any, Final
 from replay_server.logs import LOG_FORMATS, LOG_LEVELS
 from replay_wire.messages import Limits
 
-__all__ = ["ServerSettings", "machine_memory_bytes"]
+__all__ = ["DURABILITIES", "ServerSettings", "machine_memory_bytes"]
+
+DURABILITIES: Final = ("memory", "process", "power")
 
 _MAX_DRAWS: Final = 1_048_576
 _MAX_SCAN_ROWS: Final = 1_048_576
@@ -36,6 +38,12 @@ class ServerSettings:
     host: str = _option("127.0.0.1", "Address to listen on.")
     port: int = _option(8000, "TCP port; 0 takes a free one.", range(65536))
     uds: Path | None = _option(None, "Listen on this Unix domain socket instead.", Path)
+    data_dir: Path | None = _option(
+        None, "Where tables, parameters and checkpoints live.", "folder"
+    )
+    durability: str | None = _option(
+        None, "What it survives.  [default: process with --data-dir, else memory]", DURABILITIES
+    )
     max_body_bytes: int = _option(
         268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
     )
@@ -50,6 +58,11 @@ class ServerSettings:
         False, "Listen beyond this machine though nobody is asked who they are."
     )
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def durability_kept(self) -> str:
+        """The durability, its default filled in."""
+        return self.durability or ("memory" if self.data_dir is None else "process")
 
     @property
     def limits(self) -> Limits:

@@ -10,6 +10,8 @@ import numpy as np
 
 from replay_server.errors import InvalidSpecError
 from replay_server.memory import rate_limiters, samplers
+from replay_server.memory.arrays import Allocate
+from replay_server.memory.changes import Changes
 from replay_server.memory.errors import InvalidArgumentError
 from replay_server.memory.ranked_occupancy import RankedRemover
 from replay_server.memory.signature import ColumnType, Signature
@@ -31,8 +33,14 @@ __all__ = [
 ]
 
 
-def build_table(spec: TableSpec, first_key: int, writer_limit: int) -> Table:
+def build_table(spec: TableSpec, writer_limit: int, allocate: Allocate, changes: Changes) -> Table:
     """Return an empty table that keeps a spec that `check_feasible` has passed.
+
+    Args:
+        spec: what it is.
+        writer_limit: writers whose last insert is remembered.
+        allocate: where its arrays come from.
+        changes: hears of every change of what has to be kept.
 
     Raises:
         InvalidSpecError: the spec's columns are none.
@@ -47,8 +55,9 @@ def build_table(spec: TableSpec, first_key: int, writer_limit: int) -> Table:
         max_times_sampled=spec.max_times_sampled,
         signature=signature_of(spec),
         seed=spec.seed,
-        first_key=first_key,
         writer_limit=writer_limit,
+        allocate=allocate,
+        changes=changes,
     )
 
 

@@ -17,6 +17,7 @@ from replay_server.api.error_replies import problem
 from replay_server.api.head_as_get import HeadAsGetMiddleware
 from replay_server.api.headers import RequestHeaders
 from replay_server.errors import InvalidSpecError
+from replay_server.keeping import open_keeper
 from replay_server.memory.errors import ReplayError
 from replay_server.service import ReplayService
 from replay_server.settings import ServerSettings
@@ -42,12 +43,13 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
     Raises:
         InvalidSpecError: a table that the settings declare can't be made.
+        DataDirectoryError: the data directory can't be used.
     """
-    service = ReplayService(settings.limits)
+    service = ReplayService(settings.limits, *open_keeper(settings))
     for name, values in settings.tables.items():
         try:
             check_resource_name(name, "name")
-            service.create_table(name, convert(dict(values), TableSpec))
+            service.declare_table(name, convert(dict(values), TableSpec))
         except (WireFormatError, ReplayError) as error:
             raise InvalidSpecError(f"tables.{name}", str(error)) from error
     app = DirectApp(

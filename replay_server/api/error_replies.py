@@ -34,6 +34,7 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
     service.TooLargeError: (ErrorCode.TOO_LARGE, ("limit",)),
     service.InvalidSpecError: (ErrorCode.INVALID_REQUEST, ("field",)),
     service.UnavailableError: (ErrorCode.UNAVAILABLE, ()),
+    service.StorageFullError: (ErrorCode.STORAGE_FULL, ()),
     MemoryError: (ErrorCode.TOO_LARGE, ()),
 }
 

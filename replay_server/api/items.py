@@ -34,12 +34,12 @@ async def sample_mixed(call: Call) -> tuple[int, object]:
 
 async def update_priorities(call: Call) -> tuple[int, object]:
     """Set raw priorities by key. Keys that are gone are counted as stale and do no harm."""
-    return 200, call.service.update_priorities(call.names["table"], call.message)
+    return 200, await call.service.update_priorities(call.names["table"], call.message)
 
 
 async def delete_rows(call: Call) -> tuple[int, object]:
     """Delete rows by key."""
-    return 200, call.service.delete(call.names["table"], call.message.keys)
+    return 200, await call.service.delete(call.names["table"], call.message.keys)
 
 
 async def scan(call: Call) -> tuple[int, object]:

@@ -18,7 +18,7 @@ async def create_table(call: Call) -> tuple[int, object]:
 
     Without `columns` the first insert of at least one row fixes the signature.
     """
-    document, is_new = call.service.create_table(call.names["table"], call.message)
+    document, is_new = await call.service.create_table(call.names["table"], call.message)
     return 201 if is_new else 200, document
 
 
@@ -27,7 +27,7 @@ async def change_table(call: Call) -> tuple[int, object]:
 
     Maps are merged key by key; a changed `kind` replaces the whole map.
     """
-    return 200, call.service.change_table(call.names["table"], call.message)
+    return 200, await call.service.change_table(call.names["table"], call.message)
 
 
 async def describe_table(call: Call) -> tuple[int, object]:
@@ -42,13 +42,13 @@ async def list_tables(call: Call) -> tuple[int, object]:
 
 async def drop_table(call: Call) -> tuple[int, object]:
     """Delete a table. One made again under its name goes on with higher keys."""
-    call.service.drop_table(call.names["table"])
+    await call.service.drop_table(call.names["table"])
     return 204, None
 
 
 async def reset_table(call: Call) -> tuple[int, object]:
     """Empty a table; its signature, key counter, totals and writers' sequences stay."""
-    call.service.reset_table(call.names["table"])
+    await call.service.reset_table(call.names["table"])
     return 200, EmptyReply()
 
 

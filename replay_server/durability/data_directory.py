@@ -147,13 +147,13 @@ class DataDirectory:
 
     def close(self) -> None:
         """Write the index, so that the next start has no journal to play, and sync everything."""
-        self._syncer.close()
-        if self._broken is None and self._journal.is_open:
+        if self._journal.is_open and (self._broken or self._syncer.failed) is None:
             try:
                 self._begin_anew(synced=True)
             except (StorageFullError, OSError) as error:
                 logger.warning("the journal stays as it is, for the next start: %s", error)
         self._writer.close()
+        self._syncer.close()
         self._journal.close()
         for kept in self._standing.values():
             kept.files.close()
@@ -187,16 +187,15 @@ class DataDirectory:
         kept: nothing more is changed then.
         """
         blobs = Blobs()
-        parts = [kept.encode_step(blobs) for kept in every]
-        kind = Kind.STEP
-        if description is not None:
-            kind, parts[0]["description"] = Kind.SPEC, description
-            every[0].description = description
+        kind = Kind.STEP if description is None else Kind.SPEC
         try:
+            parts = [kept.encode_step(blobs) for kept in every]
+            if description is not None:
+                parts[0]["description"] = every[0].description = description
             self._append(encode_record(kind, {"tables": parts}, blobs))
             if any(kept.is_risky for kept in every):  # rows of before may lie where these go
                 self._syncer.sync_now(self._standing.values())
-        except (StorageFullError, OSError) as error:
+        except (StorageFullError, OSError, MemoryError) as error:
             logger.critical("the disk fails, nothing more is taken in: %s", error)
             self._broken = StorageFullError(str(error))
             raise self._broken from error
@@ -215,8 +214,9 @@ class DataDirectory:
         Raises:
             StorageFullError, OSError: it can't be.
         """
-        if self._broken is not None:
-            raise self._broken
+        failure = self._broken or self._syncer.failed
+        if failure is not None:
+            raise failure
         if not self._journal.is_open:
             self._journal.begin(self._base(), synced=self._power)
         if self._is_new:

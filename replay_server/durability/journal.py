@@ -110,6 +110,10 @@ class Journal:
         if self._descriptor is not None:
             self._files.sync(self._descriptor)
 
+    def close_segment(self, descriptor: int) -> None:
+        """Close the file of a segment that `begin` has returned."""
+        self._files.close(descriptor)
+
     def close(self) -> None:
         """Close the segment."""
         if self._descriptor is not None:

@@ -121,9 +121,7 @@ class MemoryKeeper:
         *standing: tuple[StandingTable, Room],
         description: Description | None = None,
     ) -> AbstractContextManager[None]:
-        """Take note of a new description."""
-        if description is not None:
-            standing[0][0].description = description
+        """Return a context in which nothing happens."""
         return _NO_STEP
 
     async def settled(self) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "unpacked_signature",
 ]
 
+
 @dataclass(eq=False)
 class KeptTable(StandingTable):
     """A table with its files.

@@ -1,11 +1,11 @@
 """What lies where in a data directory, and which directories this version can use.
 
-    FORMAT        the version of all that follows
-    LOCK          held by the server that uses the directory
-    CURRENT       the segment of the journal with which to begin
-    journal/      see `journal`
-    tables/       a folder a table, see `table_files`
-    checkpoints/  a folder a checkpoint
+FORMAT        the version of all that follows
+LOCK          held by the server that uses the directory
+CURRENT       the segment of the journal with which to begin
+journal/      see `journal`
+tables/       a folder a table, see `table_files`
+checkpoints/  a folder a checkpoint
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from replay_server.durability.kept_table import (
 )
 from replay_server.durability.redo import ChangeSet, Kind, Reader, Redo, decode_record, kind_of
 from replay_server.durability.table_files import TableFiles
+from replay_server.memory.arrays import AnyArray, Int64Array
 from replay_server.memory.errors import InconsistentStateError
 from replay_server.memory.table import Table
 from replay_server.memory.table_state import TableState
@@ -57,6 +58,7 @@ class _Growing:
         self.table = table
         self.files = files
         self.changes = changes
+        self.held_back: list[tuple[Int64Array, Int64Array, dict[str, AnyArray]]] = []
         self.take(memo)
 
     def take(self, memo: TableMemo) -> None:
@@ -90,10 +92,22 @@ class _Growing:
                     self.streams[name, stream] = key
         if redo.rows is not None:
             slots, columns = redo.rows
-            self.files.reserve_rows(int(slots.max()) + 1)
-            self.files.storing(slots, columns)
-            for name, values in columns.items():
-                self.files.columns[name][slots] = values
+            self.held_back.append((slots, self.files.index["keys"][slots], columns))
+
+    def store_rows(self) -> None:
+        """Store the rows that were in the journal, where they are there still.
+
+        Rows that came later to their slots may have been stored without being in the journal.
+        """
+        for slots, keys, columns in self.held_back:
+            there = self.files.index["keys"][slots] == keys
+            if there.any():
+                stay = slots[there]
+                rows = {name: values[there] for name, values in columns.items()}
+                self.files.reserve_rows(int(stay.max()) + 1)
+                self.files.storing(stay, rows)
+                for name, values in rows.items():
+                    self.files.columns[name][stay] = values
 
 
 class Recovery:
@@ -214,6 +228,7 @@ class Recovery:
             raise DataDirectoryError(
                 growing.files.folder / "index", f"{error}; restore a checkpoint or a copy"
             ) from error
+        growing.store_rows()
         growing.changes.clear()
         growing.files.expect_new()
         return KeptTable(

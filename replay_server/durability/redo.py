@@ -113,12 +113,12 @@ class ChangeSet(Changes):
 
     def __init__(self, storing: Callable[[Int64Array, Columns], None]) -> None:
         """Start without changes; `storing` hears of rows that are about to be stored."""
-        self.holds_rows_back = False
         self._storing = storing
         self.clear()
 
     def clear(self) -> None:
         """Forget what was noted."""
+        self.holds_rows_back = False
         self._touched: list[tuple[Sequence[str], Int64Array]] = []
         self._filled: list[tuple[str, int]] = []
         self._writer: tuple[str, int, Int64Array | range] | None = None
@@ -170,8 +170,8 @@ class ChangeSet(Changes):
             writer, sequence, keys = self._writer
             document["writer"] = [writer, sequence, packed_keys(keys, blobs)]
         if self._streams is not None:
-            name, streams, ends = self._streams
-            document["streams"] = [name, streams.tolist(), ends.tolist()]
+            owner, streams, ends = self._streams
+            document["streams"] = [owner, streams.tolist(), ends.tolist()]
         if self._rows is not None:
             _, slots, columns = self._rows
             told = _run(slots) or blobs.add(slots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -13,14 +14,21 @@ from replay_server.errors import StorageFullError
 
 __all__ = ["Syncer"]
 
+logger = logging.getLogger(__name__)
+
 _LAG_S: Final = 0.5
 
 
 class Syncer:
-    """Knows up to which record the journal is on the disk."""
+    """Knows up to which record the journal is on the disk.
+
+    Attributes:
+        failed: why a sync failed; after that nobody knows what is on the disk.
+    """
 
     def __init__(self, journal: Journal) -> None:
         """Sync this journal."""
+        self.failed: StorageFullError | None = None
         self._journal = journal
         self._synced = 0
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="syncer")
@@ -36,6 +44,8 @@ class Syncer:
         """
         wanted = self._journal.appended
         while self._synced < wanted:
+            if self.failed is not None:
+                raise self.failed
             if self._running is None:
                 self._running = asyncio.get_running_loop().create_task(self._run())
             await asyncio.shield(self._running)
@@ -74,7 +84,6 @@ class Syncer:
         self._timer = None
         if self._synced < self._journal.appended and self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run())
-            self._running.add_done_callback(_let_it_fail)
 
     async def _run(self) -> None:
         appended = self._journal.appended
@@ -82,18 +91,14 @@ class Syncer:
         try:
             await asyncio.get_running_loop().run_in_executor(self._worker, self._journal.sync)
         except OSError as error:
-            raise StorageFullError(str(error)) from error
+            logger.critical("a sync failed, nothing more is taken in: %s", error)
+            self.failed = StorageFullError(str(error))
+        else:
+            self._take_note(appended, freed)
         finally:
             self._running = None
-        self._take_note(appended, freed)
 
     def _take_note(self, appended: int, freed: list[tuple[KeptTable, int]]) -> None:
         self._synced = max(self._synced, appended)
         for kept, count in freed:
             kept.freed_for_good = max(kept.freed_for_good, count)
-
-
-def _let_it_fail(task: asyncio.Task[None]) -> None:
-    """Leave a failure to whoever waits next: it will fail again."""
-    if not task.cancelled():
-        task.exception()

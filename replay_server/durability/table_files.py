@@ -1,13 +1,12 @@
 """The files of one table: a folder with its index arrays and its columns, all of them `.npy`.
 
-    tables/00000003-NAME/index/keys.npy ...          written now and then, whole, while in use
-    tables/00000003-NAME/columns/observation.npy ... mapped; a row is written once
+tables/00000003-NAME/index/keys.npy ...          written now and then, whole, while in use
+tables/00000003-NAME/columns/observation.npy ... mapped; a row is written once
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,8 +16,6 @@ import numpy as np
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.memory.arrays import AnyArray, Columns, Int64Array, aligned_zeros
-from replay_server.memory.ring_storage import RingStorage
-from replay_server.durability.redo import ChangeSet
 
 __all__ = ["TableFiles", "read_npy", "write_npy"]
 
@@ -167,7 +164,8 @@ class _MappedColumn:
             files.write(self._descriptor, [header], 0)
             files.resize(self._descriptor, size)
         if self._row_bytes:
-            self.array: AnyArray = np.memmap(path, dtype, "r+", self._start, shape)
+            mapped = np.memmap(path, dtype, "r+", self._start, shape)
+            self.array: AnyArray = mapped.view(np.ndarray)
         else:
             self.array = np.zeros(shape, dtype)
 
@@ -178,9 +176,7 @@ class _MappedColumn:
         piece = max(_SEGMENT_BYTES // self._row_bytes, 1)
         stop = min(-(-stop // piece) * piece, self._slots)
         first = self._start + self._reserved_rows * self._row_bytes
-        self._files.reserve(
-            self._descriptor, first, self._start + stop * self._row_bytes - first
-        )
+        self._files.reserve(self._descriptor, first, self._start + stop * self._row_bytes - first)
         self._reserved_rows = stop
 
     def sync(self) -> None:

@@ -150,6 +150,11 @@ class Table:
         return self._items is not None
 
     @property
+    def takes_away(self) -> bool:
+        """Whether draws may take items away."""
+        return self._drawing.max_times_sampled > 0
+
+    @property
     def next_key(self) -> int:
         """A key above every one that was ever issued."""
         return self._occupancy.next_key
@@ -525,6 +530,11 @@ class Table:
     def raise_keys(self, floor: int) -> None:
         """Issue no key below `floor` from now on."""
         self._occupancy.raise_keys(floor)
+
+    @property
+    def slots(self) -> int:
+        """How many rows have a place: somewhat more than `capacity`."""
+        return self._slots
 
     @property
     def free(self) -> int:

@@ -10,6 +10,7 @@ from replay_server.api.error_replies import problem, problem_of, retry_after
 from replay_server.api.headers import UnsupportedMediaTypeError
 from replay_server.errors import (
     InvalidSpecError,
+    StorageFullError,
     TableExistsError,
     TooLargeError,
     UnavailableError,
@@ -51,6 +52,7 @@ REPLIES: list[tuple[Exception, ErrorCode, dict[str, object]]] = [
     (TooLargeError("x", 5, 6), ErrorCode.TOO_LARGE, {"limit": 5}),
     (InvalidSpecError("a", "x"), ErrorCode.INVALID_REQUEST, {"field": "a"}),
     (UnavailableError(), ErrorCode.UNAVAILABLE, {}),
+    (StorageFullError("No space left on device"), ErrorCode.STORAGE_FULL, {}),
     (MemoryError(), ErrorCode.TOO_LARGE, {}),
 ]
 

@@ -1,0 +1,268 @@
+"""What is done within a step is there again when the directory is opened again."""
+
+import copy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replay_server.durability import data_directory as module
+from replay_server.durability.keeper import Room
+from replay_server.memory.errors import InvalidPriorityError
+from tests.replay_server.durability.tables import (
+    SPECS,
+    abandon,
+    assert_same,
+    going_on,
+    make,
+    open_directory,
+    rows,
+    some_step,
+    told,
+)
+
+POWER = pytest.mark.parametrize("power", [False, True], ids=["process", "power"])
+
+
+@POWER
+@pytest.mark.parametrize("kind", SPECS)
+def test_a_killed_process_leaves_everything(tmp_path: Path, kind: str, power: bool):
+    rng = np.random.default_rng(7)
+    directory = open_directory(tmp_path, power=power)
+    standing = make(directory, kind)
+    for number in range(60):
+        some_step(directory, standing, rng, number)
+        if number % 10 == 9:
+            before = told(standing.table)
+            abandon(directory)
+            directory = open_directory(tmp_path, power=power)
+            (standing,) = directory.tables
+            assert_same(told(standing.table), before)
+    directory.close()
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_a_recovered_table_goes_on_as_the_one_that_was_lost(tmp_path: Path, kind: str):
+    rng = np.random.default_rng(8)
+    directory = open_directory(tmp_path / "it")
+    standing = make(directory, kind)
+    for number in range(40):
+        some_step(directory, standing, rng, number)
+    abandon(directory)
+    shutil.copytree(tmp_path / "it", tmp_path / "copy")  # the one that was lost still has the files
+
+    other = open_directory(tmp_path / "copy")
+    (recovered,) = other.tables
+
+    there = going_on(recovered.table, 3)
+    assert_same(there, going_on(standing.table, 3))
+    abandon(other)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_the_journal_begins_anew_while_a_table_is_in_use(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_JOURNAL_RECORDS", 7)
+    rng = np.random.default_rng(9)
+    directory = open_directory(tmp_path)
+    standing = make(directory, kind)
+    for number in range(100):
+        some_step(directory, standing, rng, number)
+    before = told(standing.table)
+    abandon(directory)
+
+    other = open_directory(tmp_path)
+
+    assert int((tmp_path / "CURRENT").read_text()) > 1
+    assert_same(told(other.tables[0].table), before)
+    other.close()
+
+
+@POWER
+def test_a_closed_directory_has_nothing_to_play(tmp_path: Path, power: bool):
+    directory = open_directory(tmp_path, power=power)
+    standing = make(directory, "transitions")
+    rng = np.random.default_rng(3)
+    for number in range(30):
+        some_step(directory, standing, rng, number)
+    before = told(standing.table)
+    directory.close()
+
+    assert len(list((tmp_path / "journal").iterdir())) == 1
+    other = open_directory(tmp_path, power=power)
+    assert_same(told(other.tables[0].table), before)
+    other.close()
+
+
+def test_a_refused_request_leaves_nothing_in_the_journal(tmp_path: Path):
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    rng = np.random.default_rng(1)
+    some_step(directory, standing, rng, 1)
+    before = told(standing.table)
+    keys = np.array([0])
+
+    with pytest.raises(InvalidPriorityError), directory.step((standing, Room(1))):
+        standing.table.update_priorities(keys, np.array([-1.0]))
+    with directory.step((standing, Room(0))):
+        pass
+    abandon(directory)
+
+    assert_same(told(open_directory(tmp_path).tables[0].table), before)
+
+
+def test_a_table_that_was_dropped_stays_so_and_its_keys_go_on(tmp_path: Path):
+    directory = open_directory(tmp_path)
+    dropped, kept = make(directory, "rows", "a"), make(directory, "rows", "b")
+    rng = np.random.default_rng(1)
+    for number in range(5):
+        some_step(directory, dropped, rng, number)
+        some_step(directory, kept, rng, number)
+    before, floor = told(kept.table), dropped.table.next_key
+    directory.drop(dropped)
+    abandon(directory)
+
+    other = open_directory(tmp_path)
+
+    assert [each.name for each in other.tables] == ["b"]
+    assert_same(told(other.tables[0].table), before)
+    assert make(other, "rows", "a").table.next_key >= floor > 0
+    assert len(list((tmp_path / "tables").iterdir())) == 2
+    other.close()
+
+
+def test_a_changed_spec_is_kept(tmp_path: Path):
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    changed = copy.deepcopy(standing.description)
+    changed["now"]["max_times_sampled"] = 5
+    with directory.step((standing, Room(0)), description=changed):
+        pass
+    abandon(directory)
+
+    other = open_directory(tmp_path)
+
+    assert other.tables[0].description == changed
+    assert other.tables[0].table.takes_away
+    other.close()
+
+
+def test_columns_are_read_by_numpy(tmp_path: Path):
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    columns = rows(np.random.default_rng(0), 5)
+    with directory.step((standing, Room(5, 5, 100))):
+        keys, _ = standing.table.insert(columns)
+    directory.close()
+
+    (folder,) = (tmp_path / "tables").iterdir()
+
+    np.testing.assert_array_equal(
+        np.load(folder / "columns" / "observation.npy")[keys % standing.table.slots],
+        columns["observation"],
+    )
+    assert (np.load(folder / "index" / "keys.npy")[keys % standing.table.slots] == keys).all()
+
+
+def test_a_directory_serves_one_at_a_time(tmp_path: Path):
+    directory = open_directory(tmp_path)
+
+    with pytest.raises(module.DataDirectoryError, match="another server"):
+        open_directory(tmp_path)
+    directory.close()
+    open_directory(tmp_path).close()
+
+
+def test_another_format_is_refused_by_name(tmp_path: Path):
+    open_directory(tmp_path).close()
+    (tmp_path / "FORMAT").write_text("replay-server data directory, format 99\n")
+
+    with pytest.raises(module.DataDirectoryError, match="format 99") as caught:
+        open_directory(tmp_path)
+    assert caught.value.path == tmp_path / "FORMAT"
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(module.DataDirectoryError, match="thesis"):
+        open_directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-8]), id="cut"),
+        pytest.param(lambda path: path.write_bytes(bytes(path.stat().st_size)), id="zeros"),
+        pytest.param(lambda path: path.unlink(), id="gone"),
+    ],
+)
+@pytest.mark.parametrize("name", ["index/keys.npy", "columns/observation.npy"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, damage):
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    some_step(directory, standing, np.random.default_rng(1), 1)
+    directory.close()
+    (folder,) = (tmp_path / "tables").iterdir()
+    damage(folder / name)
+
+    with pytest.raises(module.DataDirectoryError) as caught:
+        open_directory(tmp_path)
+    assert folder in caught.value.path.parents
+
+
+def journal_of(tmp_path: Path) -> Path:
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    rng = np.random.default_rng(1)
+    for number in range(5):
+        some_step(directory, standing, rng, number)
+    abandon(directory)
+    (path,) = (tmp_path / "journal").iterdir()
+    return path
+
+
+def test_a_flipped_bit_in_the_journal_is_found(tmp_path: Path):
+    path = journal_of(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(module.DataDirectoryError, match="damaged") as caught:
+        open_directory(tmp_path)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize("left", [0.2, 0.5, 0.9])
+def test_a_journal_that_was_cut_is_found(tmp_path: Path, left: float):
+    path = journal_of(tmp_path)
+    end = path.read_bytes().rstrip(b"\0")
+    path.write_bytes(end[: int(len(end) * left)])
+
+    with pytest.raises(module.DataDirectoryError) as caught:
+        open_directory(tmp_path)
+    assert caught.value.path == path
+
+
+def test_a_record_that_was_being_written_is_as_if_it_had_never_been(tmp_path: Path):
+    directory = open_directory(tmp_path)
+    standing = make(directory, "rows")
+    rng = np.random.default_rng(1)
+    for number in range(5):
+        some_step(directory, standing, rng, number)
+    before = told(standing.table)
+    (path,) = (tmp_path / "journal").iterdir()
+    start = directory._journal.size
+    with directory.step((standing, Room(3, 3, 100))):
+        standing.table.insert(rows(rng, 3))
+    content = path.read_bytes()
+    end = len(content.rstrip(b"\0"))
+    abandon(directory)
+
+    for cut in (start, start + 16, start + 40, (start + end) // 2, end - 1):
+        path.write_bytes(content[:cut] + bytes(len(content) - cut))
+        other = open_directory(tmp_path)
+        assert_same(told(other.tables[0].table), before)
+        abandon(other)
