@@ -17,16 +17,19 @@ import httpx
 import stamina
 
 from agent_client.errors import InvalidReplyError, ServerUnavailableError, ServerUnreachableError
+from agent_client.transport.connection_pool import Origin
 from agent_client.transport.patience import Patience
 from agent_client.transport.replay_transport import (
     DEADLINE_EXTENSION,
     REPEATABLE_EXTENSION,
     BufferStream,
     ReplayTransport,
+    request_head,
 )
-from agent_client.transport.replies import Reader, read_body, read_reply
+from agent_client.transport.replies import Answer, Reader, read_reply
 from agent_client.transport.retries import RetryRule
-from replay_wire.codec import encode
+from agent_client.transport.timeouts import Timeouts
+from replay_wire.codec import Buffer, encode
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.specs import check_resource_name
 
@@ -101,7 +104,9 @@ class Channel:
         )
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
-        self._urls: dict[tuple[str, str], httpx.URL] = {}
+        self._origin = Origin.of(url)
+        self._urls: dict[tuple[str, str], str] = {}
+        self._heads: dict[tuple[str, str], bytes] = {}
 
     def close(self) -> None:
         """Close the connections; a client that was given stays open."""
@@ -174,21 +179,15 @@ class Channel:
         deadline: float,
         reader: Reader | None,
     ) -> Any:
-        stream = BufferStream([] if message is None else encode(message))
-        request = self._request(endpoint, table, stream, wait_s)
-        request.extensions[REPEATABLE_EXTENSION] = repeatable
-        request.extensions[DEADLINE_EXTENSION] = deadline
-        url = f"{self.base_url}{request.url.path}"
+        buffers = [] if message is None else encode(message)
+        url = self._url(endpoint, table)
         try:
             if self._transport is not None:
-                response = self._transport.handle_request(request)
+                answer = self._send(endpoint, url, buffers, repeatable, wait_s, deadline)
             else:
-                assert self._client is not None
-                response = self._client.send(request, stream=True)
-            try:
-                body = read_body(response)
-            finally:
-                response.close()
+                answer = self._let_client_send(
+                    endpoint, table, buffers, repeatable, wait_s, deadline
+                )
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise ValueError(f"{url} can't be asked: {error}") from error
         except httpx.TransportError as error:
@@ -197,36 +196,95 @@ class Channel:
             raise ServerUnreachableError(url, reason, may_have_happened=happened) from error
         except httpx.RequestError as error:
             raise InvalidReplyError(url, f"{type(error).__name__}: {error}") from error
-        return read_reply(url, endpoint, response, body, reader)
+        return read_reply(url, endpoint, answer, reader)
 
-    def _request(
-        self, endpoint: Endpoint, table: str, stream: BufferStream, wait_s: float
-    ) -> httpx.Request:
-        """Return the request; made from prepared parts where no httpx.Client wants a say."""
-        timeout_s = self._patience.timeout_s
-        timeout = httpx.Timeout(
-            timeout_s, read=timeout_s + wait_s, connect=self._patience.connect_timeout_s
-        )
-        if self._client is not None:
-            request = self._client.build_request(
-                endpoint.method, _path(endpoint, table), headers=self._headers, timeout=timeout
-            )
-            request.stream = stream
+    def _send(
+        self,
+        endpoint: Endpoint,
+        url: str,
+        buffers: list[Buffer],
+        repeatable: bool,
+        wait_s: float,
+        deadline: float,
+    ) -> Answer:
+        """Send a request over our own transport, its head made of a prepared one."""
+        assert self._transport is not None
+        method = endpoint.method
+        head = self._heads.get((method, url))
+        if head is None:
+            head = self._heads[method, url] = self._prepared_head(method, url)
+        if method in _METHODS_WITH_BODIES:
+            size = sum(memoryview(buffer).nbytes for buffer in buffers)
+            head = b"%scontent-length: %d\r\n\r\n" % (head, size)
         else:
-            url = self._urls.get((endpoint.path, table))
-            if url is None:
-                url = httpx.URL(self.base_url + _path(endpoint, table))
-                self._urls[endpoint.path, table] = url
-            request = httpx.Request(
-                endpoint.method,
-                url,
-                headers=self._headers,
-                stream=stream,
-                extensions={"timeout": timeout.as_dict()},
-            )
+            head += b"\r\n"
+        limits = self._patience
+        timeouts = Timeouts(
+            connect=limits.connect_timeout_s,
+            read=limits.timeout_s + wait_s,
+            write=limits.timeout_s,
+            pool=limits.timeout_s,
+            deadline=deadline,
+        )
+        is_repeatable = repeatable or method == "GET"
+        raw = self._transport.exchange(
+            self._origin, method, [[head, *buffers]], timeouts, is_repeatable
+        )
+        return Answer.of_raw(raw)
+
+    def _prepared_head(self, method: str, url: str) -> bytes:
+        """Return a request's head without its Content-Length and the empty line.
+
+        Raises:
+            httpx.LocalProtocolError: the token holds a line break.
+        """
+        lines = request_head(method, httpx.URL(url).raw_path, self._headers.raw)
+        return lines.removesuffix(b"\r\n")
+
+    def _let_client_send(
+        self,
+        endpoint: Endpoint,
+        table: str,
+        buffers: list[Buffer],
+        repeatable: bool,
+        wait_s: float,
+        deadline: float,
+    ) -> Answer:
+        """Send a request by the httpx.Client that was given, which has a say in all of it."""
+        assert self._client is not None
+        stream = BufferStream(buffers)
+        limits = self._patience
+        request = self._client.build_request(
+            endpoint.method,
+            _path(endpoint, table),
+            headers=self._headers,
+            timeout=httpx.Timeout(
+                limits.timeout_s,
+                read=limits.timeout_s + wait_s,
+                connect=limits.connect_timeout_s,
+            ),
+        )
+        request.stream = stream
         if endpoint.method in _METHODS_WITH_BODIES:
             request.headers["content-length"] = str(stream.size)
-        return request
+        request.extensions[REPEATABLE_EXTENSION] = repeatable
+        request.extensions[DEADLINE_EXTENSION] = deadline
+        response = self._client.send(request, stream=True)
+        try:
+            return Answer.of_response(response)
+        finally:
+            response.close()
+
+    def _url(self, endpoint: Endpoint, table: str) -> str:
+        """Return where a request goes.
+
+        Raises:
+            ValueError: the table's name cannot be one.
+        """
+        url = self._urls.get((endpoint.path, table))
+        if url is None:
+            url = self._urls[endpoint.path, table] = self.base_url + _path(endpoint, table)
+        return url
 
 
 def _path(endpoint: Endpoint, table: str) -> str:

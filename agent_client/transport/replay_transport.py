@@ -7,7 +7,7 @@ views of it: `response.extensions["replay_body"]`. `response.read()` works as ev
 """
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -24,6 +24,8 @@ __all__ = [
     "REPEATABLE_EXTENSION",
     "BufferStream",
     "ReplayTransport",
+    "as_response",
+    "request_head",
 ]
 
 BODY_EXTENSION: Final = "replay_body"
@@ -94,23 +96,49 @@ class ReplayTransport(httpx.BaseTransport):
         Raises:
             httpx.TransportError: by its subclasses, what went wrong.
         """
-        origin = Origin.of(request.url)
         timeouts = Timeouts(
             **request.extensions.get("timeout", {}),
             deadline=request.extensions.get(DEADLINE_EXTENSION),
         )
+        repeatable = request.method in _SAFE_METHODS or bool(
+            request.extensions.get(REPEATABLE_EXTENSION)
+        )
+        origin = Origin.of(request.url)
+        raw = self.exchange(origin, request.method, _parts(request), timeouts, repeatable)
+        return as_response(raw)
+
+    def exchange(
+        self,
+        origin: Origin,
+        method: str,
+        parts: Iterable[list[Buffer]],
+        timeouts: Timeouts,
+        repeatable: bool,
+    ) -> RawResponse:
+        """Send a request that is bytes already and return the response, as `handle_request` does.
+
+        Args:
+            origin: where to.
+            method: as in the head.
+            parts: head and body, in lists of buffers; each list is sent together. A list of them
+                can be sent once more, an iterator can't.
+            timeouts: of its parts and in all.
+            repeatable: whether it may be acted on twice.
+
+        Raises:
+            httpx.TransportError: by its subclasses, what went wrong.
+        """
         connection = self._pool.take(origin, timeouts)
         try:
             try:
-                raw = connection.exchange(request.method, _parts(request), timeouts)
+                return connection.exchange(method, parts, timeouts)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
-                if not _may_send_again(request, connection):
+                if not isinstance(parts, list) or not _may_send_again(connection, repeatable):
                     raise
                 connection = self._pool.replace(connection, origin, timeouts)
-                raw = connection.exchange(request.method, _parts(request), timeouts)
+                return connection.exchange(method, parts, timeouts)
         finally:
             self._pool.give_back(origin, connection)
-        return _response(raw)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -126,26 +154,58 @@ class ReplayTransport(httpx.BaseTransport):
         self.close()
 
 
-def _may_send_again(request: httpx.Request, connection: Connection) -> bool:
-    """Return whether a request whose exchange broke may go out on another connection."""
-    if not connection.exchanges or connection.answer_begun:
-        return False
-    if not isinstance(request.stream, (BufferStream, httpx.ByteStream)):
-        return False  # its bytes are gone
-    return (
-        not connection.sent_all
-        or request.method in _SAFE_METHODS
-        or bool(request.extensions.get(REPEATABLE_EXTENSION))
+def request_head(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return request line and headers, with the empty line after them.
+
+    Raises:
+        httpx.LocalProtocolError: a line break in one of them would begin another.
+    """
+    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), target)]
+    lines += [b"%s: %s" % header for header in headers]
+    head = b"\r\n".join((*lines, b"", b""))
+    if head.count(b"\r") != len(headers) + 2 or head.count(b"\n") != len(headers) + 2:
+        raise httpx.LocalProtocolError("a header holds a line break")
+    return head
+
+
+def as_response(raw: RawResponse) -> httpx.Response:
+    """Return a response as httpx has it."""
+    return httpx.Response(
+        raw.head.status,
+        headers=raw.head.headers,
+        stream=_ReceivedStream(raw.body),
+        extensions={
+            "http_version": b"HTTP/1.1",
+            "reason_phrase": raw.head.reason,
+            BODY_EXTENSION: raw.body,
+        },
     )
 
 
-def _parts(request: httpx.Request) -> Iterator[list[Buffer]]:
-    """Give a request as lists of buffers, each list to be sent together."""
-    head = _request_head(request)
+def _may_send_again(connection: Connection, repeatable: bool) -> bool:
+    """Return whether a request whose exchange broke may go out on another connection."""
+    if not connection.exchanges or connection.answer_begun:
+        return False
+    return repeatable or not connection.sent_all
+
+
+def _parts(request: httpx.Request) -> Iterable[list[Buffer]]:
+    """Return a request as lists of buffers, each list to be sent together.
+
+    Raises:
+        httpx.LocalProtocolError: a line break in a header would begin another.
+    """
+    head = request_head(request.method, request.url.raw_path, request.headers.raw)
     stream = request.stream
     if isinstance(stream, BufferStream):
-        yield [head, *stream.buffers]
-        return
+        return [[head, *stream.buffers]]
+    parts = _streamed_parts(request, head)
+    return list(parts) if isinstance(stream, httpx.ByteStream) else parts
+
+
+def _streamed_parts(request: httpx.Request, head: bytes) -> Iterator[list[Buffer]]:
+    """Give a request whose body comes piece by piece, and only once."""
+    stream = request.stream
     assert isinstance(stream, httpx.SyncByteStream)
     chunked = request.headers.get("transfer-encoding", "").lower() == "chunked"
     pending: list[Buffer] = [head]
@@ -161,21 +221,6 @@ def _parts(request: httpx.Request) -> Iterator[list[Buffer]]:
         yield pending
 
 
-def _request_head(request: httpx.Request) -> bytes:
-    """Return request line and headers, with the empty line after them.
-
-    Raises:
-        httpx.LocalProtocolError: a line break in one of them would begin another.
-    """
-    headers = request.headers.raw
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%s: %s" % header for header in headers]
-    head = b"\r\n".join((*lines, b"", b""))
-    if head.count(b"\r") != len(headers) + 2 or head.count(b"\n") != len(headers) + 2:
-        raise httpx.LocalProtocolError("a header holds a line break", request=request)
-    return head
-
-
 class _ReceivedStream(httpx.SyncByteStream):
     """A body that has been received already, copied only if somebody iterates over it."""
 
@@ -184,16 +229,3 @@ class _ReceivedStream(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         yield bytes(self._body)
-
-
-def _response(raw: RawResponse) -> httpx.Response:
-    return httpx.Response(
-        raw.head.status,
-        headers=raw.head.headers,
-        stream=_ReceivedStream(raw.body),
-        extensions={
-            "http_version": b"HTTP/1.1",
-            "reason_phrase": raw.head.reason,
-            BODY_EXTENSION: raw.body,
-        },
-    )

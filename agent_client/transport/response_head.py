@@ -28,6 +28,7 @@ class ResponseHead:
         status: 100 to 999.
         reason: the phrase after the status, often empty.
         headers: names as they came and values without surrounding blanks, in order.
+        fields: the same by name in lower case; the values of a name given twice are one list.
         keep_alive: whether the server will answer another request on this connection.
         is_chunked: whether the body comes in chunks.
         content_length: the body's bytes; None where the headers do not say.
@@ -36,6 +37,7 @@ class ResponseHead:
     status: int
     reason: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+    fields: dict[str, str]
     keep_alive: bool
     is_chunked: bool
     content_length: int | None
@@ -87,6 +89,7 @@ def parse_response_head(head: bytes) -> ResponseHead:
         status=int(status),
         reason=reason or b"",
         headers=tuple(headers),
+        fields=_by_name(headers),
         keep_alive=b"close" not in options if minor_version == b"1" else b"keep-alive" in options,
         is_chunked=encoding is not None,
         content_length=None if length is None else _parse_length(length),
@@ -112,3 +115,11 @@ def _parse_length(value: bytes) -> int:
     if lengths or _DECIMAL.fullmatch(length) is None:
         raise httpx.RemoteProtocolError(f"not a content length: {value[:80]!r}")
     return int(length)
+
+
+def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
