@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import msgpack
@@ -29,6 +30,7 @@ Message = TypeVar("Message")
 ALIGNMENT: Final = 64
 _COPY_BELOW_BYTES: Final = 65536  # a send of its own costs as much as copying so many
 _DATA_KEY: Final = msgpack.packb("data")
+_SCALARS: Final = (int, NoneType)
 _PADS: Final = tuple(bytes((0xC4, length)) + bytes(length) for length in range(ALIGNMENT))
 
 
@@ -74,7 +76,9 @@ class _Body:
         self._flushed_bytes = 0
 
     def add(self, value: object) -> None:
-        if isinstance(value, Array):
+        if isinstance(value, _SCALARS):
+            self._head += _scalar(value)
+        elif isinstance(value, Array):
             self._add_array(value)
         elif isinstance(value, Problem):
             self.add(value.document())
@@ -135,6 +139,11 @@ def _array_frame(dtype: str, shape: tuple[int, ...], size: int) -> tuple[bytes, 
     return before_pad, _DATA_KEY + _bin_header(size)
 
 
+@lru_cache(maxsize=4096, typed=True)  # the number 1 and true are equal, and not the same
+def _scalar(value: int | None) -> bytes:
+    return bytes(msgpack.packb(value))
+
+
 @lru_cache(maxsize=4096)
 def _key(name: str) -> bytes:
     return bytes(msgpack.packb(name))
@@ -179,14 +188,19 @@ def fields(message: msgspec.Struct) -> dict[str, Any]:
     if message.__struct_config__.tag_field is not None:
         values: dict[str, Any] = msgspec.to_builtins(message)
         return values
-    names = message.__struct_fields__
-    values = {name: getattr(message, name) for name in names}
     if not message.__struct_config__.omit_defaults:
-        return values
-    defaults = message.__struct_defaults__
-    optional = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
-    return {
-        name: value
-        for name, value in values.items()
-        if name not in optional or (value is not optional[name] and value != optional[name])
-    }
+        return {name: getattr(message, name) for name in message.__struct_fields__}
+    values = {}
+    for name, default in _fields_and_defaults(type(message)):
+        value = getattr(message, name)
+        if default is msgspec.NODEFAULT or (value is not default and value != default):
+            values[name] = value
+    return values
+
+
+@lru_cache(maxsize=64)
+def _fields_and_defaults(struct_type: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    names = struct_type.__struct_fields__
+    defaults = struct_type.__struct_defaults__
+    required = (msgspec.NODEFAULT,) * (len(names) - len(defaults))
+    return tuple(zip(names, (*required, *defaults), strict=True))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from replay_wire.endpoints import MediaType
 
@@ -27,8 +26,7 @@ class UnsupportedMediaTypeError(Exception):
     """A Content-Type or Content-Encoding that the server does not read."""
 
 
-@dataclass(frozen=True)
-class RequestHeaders:
+class RequestHeaders(NamedTuple):
     """The headers of one request that matter to its bodies; None where one is absent."""
 
     content_type: bytes | None = None
@@ -90,7 +88,7 @@ class RequestHeaders:
 
 
 _FIELDS: Final = {
-    name.replace("_", "-").encode(): name for name in RequestHeaders.__dataclass_fields__
+    name.replace("_", "-").encode(): name for name in RequestHeaders._fields
 }
 
 
