@@ -85,7 +85,7 @@ class TensorBatch:
         if self.rows is None:
             return self
         return dataclasses.replace(
-            self, columns=stacked_columns(self.columns, self.rows), rows=None
+            self, columns=stacked_columns(self.columns, self.rows, _pick), rows=None
         )
 
 
@@ -113,3 +113,9 @@ def to_tensor(array: NDArray[Any], device: torch.device | str | None = None) -> 
         array = array.copy()
     tensor = torch.from_numpy(array)
     return tensor if device is None else tensor.to(device)
+
+
+def _pick(rows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Return rows[index], row by row: torch's own indexing goes element by element."""
+    picked = rows.index_select(0, index.reshape(-1))
+    return picked.reshape(*index.shape, *rows.shape[1:])

@@ -1,6 +1,7 @@
 """The indexed layout made into the stacked one: `rows[name][index]`, of NumPy or of torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import getitem
 from typing import Any, Final, TypeVar
 
 __all__ = ["stacked_columns"]
@@ -15,7 +16,9 @@ AnyArray = TypeVar("AnyArray", bound=Any)
 
 
 def stacked_columns(
-    columns: Mapping[str, AnyArray], rows: Mapping[str, AnyArray]
+    columns: Mapping[str, AnyArray],
+    rows: Mapping[str, AnyArray],
+    pick: Callable[[AnyArray, AnyArray], AnyArray] = getitem,
 ) -> dict[str, AnyArray]:
     """Return the columns of a draw as the stacked layout has them, in new memory where indexed.
 
@@ -23,6 +26,7 @@ def stacked_columns(
         columns: as drawn in the indexed layout: NAME -> [*S, ...], the indices among them; S is
             [B] or [K, B]. Not changed; those that are no indices are in the result as they are.
         rows: NAME -> [U, ...], each distinct row once; arrays or tensors, as `columns`.
+        pick: returns `rows[name][index]` in new memory.
 
     Returns:
         Transitions: `observation` and `next_observation` (each `observation/x` alike) as
@@ -33,11 +37,11 @@ def stacked_columns(
         index = columns[_SEQUENCE_INDEX]
         padded = ~columns[_MASK]
         for name, values in rows.items():
-            stacked[name] = values[index]
+            stacked[name] = pick(values, index)
             stacked[name][padded] = 0
         return stacked
     for index_name, prefix in ((_OBSERVATION_INDEX, ""), (_NEXT_OBSERVATION_INDEX, "next_")):
         if index_name in columns:
             for name, values in rows.items():
-                stacked[prefix + name] = values[columns[index_name]]
+                stacked[prefix + name] = pick(values, columns[index_name])
     return stacked

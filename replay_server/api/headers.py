@@ -87,9 +87,7 @@ class RequestHeaders(NamedTuple):
         return None if self.accept_encoding is None else _best_coding(self.accept_encoding)
 
 
-_FIELDS: Final = {
-    name.replace("_", "-").encode(): name for name in RequestHeaders._fields
-}
+_FIELDS: Final = {name.replace("_", "-").encode(): name for name in RequestHeaders._fields}
 
 
 @lru_cache(maxsize=128)  # a client's requests all say the same
