@@ -124,6 +124,7 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     settings = ServerSettings(tables=context.meta.get(_CONFIG_KEY, {}), **options)
     _check(settings)
     from replay_server.durability.errors import DataDirectoryError
+    from replay_server.errors import InvalidSpecError
     from replay_server.logs import configure_logging
     from replay_server.memory.errors import ReplayError
     from replay_server.server import serve
@@ -136,8 +137,10 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     except OSError as error:
         where = settings.uds or f"{settings.host}:{settings.port}"
         raise click.ClickException(f"can't serve on {where}: {error}") from error
-    except ReplayError as error:
+    except InvalidSpecError as error:
         raise click.UsageError(f"a table in --config can't be made: {error}") from error
+    except ReplayError as error:
+        raise click.UsageError(f"can't start: {error}") from error
 
 
 def _check(settings: ServerSettings) -> None:
@@ -157,6 +160,8 @@ def _check(settings: ServerSettings) -> None:
         raise click.UsageError(
             f"--durability {settings.durability} needs a --data-dir to keep things in"
         )
+    if settings.restore is not None and settings.data_dir is None:
+        raise click.UsageError("--restore needs the --data-dir that holds the checkpoint")
     if (
         settings.uds is None
         and not settings.allow_unauthenticated

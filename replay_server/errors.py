@@ -6,6 +6,9 @@ ReplayError (replay_server.memory.errors)
 ├── TooLargeError          beyond a limit that /v1/info tells
 ├── InvalidSpecError       a spec that no table could keep
 ├── UnavailableError       shutting down
+├── UnknownCheckpointError no checkpoint of that name
+├── NoDataDirectoryError   checkpoints, where the server has nowhere to put them
+├── DamagedCheckpointError a checkpoint that can't be restored
 └── StorageFullError       the disk has no room for what was to be kept
 """
 
@@ -14,11 +17,14 @@ from __future__ import annotations
 from replay_server.memory.errors import ReplayError
 
 __all__ = [
+    "DamagedCheckpointError",
     "InvalidSpecError",
+    "NoDataDirectoryError",
     "StorageFullError",
     "TableExistsError",
     "TooLargeError",
     "UnavailableError",
+    "UnknownCheckpointError",
     "UnknownTableError",
 ]
 
@@ -83,11 +89,11 @@ class InvalidSpecError(ReplayError):
 
 
 class UnavailableError(ReplayError):
-    """The server is shutting down."""
+    """The server is shutting down, or restoring a checkpoint."""
 
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__("the server is shutting down; try again once it is back")
+    def __init__(self, what: str = "shutting down") -> None:
+        """Say what it is doing."""
+        super().__init__(f"the server is {what}; try again once it is back")
 
 
 class StorageFullError(ReplayError):
@@ -104,3 +110,34 @@ class StorageFullError(ReplayError):
             f"there is no room to keep this ({reason}); what was acknowledged is still there. "
             "Free space on the data directory's disk, or delete tables or checkpoints"
         )
+
+
+class UnknownCheckpointError(ReplayError):
+    """No checkpoint of that name.
+
+    Attributes:
+        checkpoint: the name.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        """Keep the name and say where to look."""
+        self.checkpoint = checkpoint
+        super().__init__(
+            f"there is no checkpoint {checkpoint!r}; GET /v1/checkpoints lists those there are"
+        )
+
+
+class NoDataDirectoryError(ReplayError):
+    """Checkpoints were asked for of a server that has nowhere to put them."""
+
+    field = "data_dir"
+
+    def __init__(self) -> None:
+        """Say what is missing."""
+        super().__init__("this server was started without --data-dir, so it has no checkpoints")
+
+
+class DamagedCheckpointError(ReplayError):
+    """A checkpoint that can't be restored; nothing has changed."""
+
+    field = "name"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from replay_server.checkpointing import restored
+from replay_server.durability.checkpoints import Checkpoints
 from replay_server.durability.data_directory import DataDirectory
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
-from replay_server.durability.keeper import Build, Description, Keeper, MemoryKeeper, StandingTable
+from replay_server.durability.keeper import Build, Keeper, MemoryKeeper, StandingTable
 from replay_server.durability.layout import Layout
+from replay_server.durability.memo import Description
 from replay_server.memory.arrays import Allocate
 from replay_server.memory.changes import Changes
 from replay_server.memory.table import Table
@@ -17,37 +21,75 @@ from replay_server.table_factory import build_table
 from replay_wire.complaints import convert
 from replay_wire.specs import TableSpec
 
-__all__ = ["builder", "open_keeper"]
+__all__ = ["Keeping", "builder", "open_keeping"]
 
 
-def open_keeper(
-    settings: ServerSettings, files: Files | None = None
-) -> tuple[Keeper, Iterable[StandingTable]]:
-    """Return the keeper that settings ask for, and the tables that stand already.
+@dataclass(frozen=True)
+class Keeping:
+    """Who keeps the tables, and what was kept.
+
+    Attributes:
+        keeper: keeps them from now on.
+        standing: the tables that stand already.
+        checkpoints: those of the data directory; None where there is none.
+    """
+
+    keeper: Keeper
+    standing: Sequence[StandingTable]
+    checkpoints: Checkpoints | None
+
+
+def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keeping:
+    """Return what the settings ask for, a checkpoint restored if they name one.
 
     Raises:
         DataDirectoryError: the data directory is in use, of another format or damaged, or holds
-            tables that the durability asked for would not keep.
+            tables that would be lost.
+        UnknownCheckpointError, StorageFullError: the checkpoint can't be restored.
     """
     build = builder(settings.limits.max_writers_per_table)
     if settings.data_dir is None:
-        return MemoryKeeper(build), ()
+        return Keeping(MemoryKeeper(build), (), None)
     files = files or Files()
     layout = Layout(settings.data_dir, files)
     try:
+        checkpoints = Checkpoints(layout.checkpoints, files)
+        keeper: Keeper
+        standing: Sequence[StandingTable]
         if settings.durability_kept == "memory":
-            if layout.current is not None and any(layout.tables.iterdir()):
-                raise DataDirectoryError(
-                    layout.tables,
-                    "it holds live tables, which --durability memory would not keep; start with "
-                    "--durability process or power, or give another --data-dir",
-                )
-            return MemoryKeeper(build), ()
-        directory = DataDirectory(layout, build, files, power=settings.durability_kept == "power")
+            _refuse_live_tables(layout)
+            keeper, standing = MemoryKeeper(build, layout), ()
+        else:
+            power = settings.durability_kept == "power"
+            directory = DataDirectory(layout, build, files, power=power)
+            keeper, standing = directory, directory.tables
+        if settings.restore is not None:
+            _check_discard(layout, standing, settings)
+            standing = restored(keeper, checkpoints, settings.restore)
     except BaseException:
         layout.close()
         raise
-    return directory, directory.tables
+    return Keeping(keeper, standing, checkpoints)
+
+
+def _refuse_live_tables(layout: Layout) -> None:
+    if layout.current is not None and any(layout.tables.iterdir()):
+        raise DataDirectoryError(
+            layout.tables,
+            "it holds live tables, which --durability memory would not keep; start with "
+            "--durability process or power, or give another --data-dir",
+        )
+
+
+def _check_discard(
+    layout: Layout, standing: Sequence[StandingTable], settings: ServerSettings
+) -> None:
+    if standing and not settings.discard_existing:
+        raise DataDirectoryError(
+            layout.tables,
+            f"it holds {len(standing)} live tables, which --restore {settings.restore} would "
+            "replace; add --discard-existing if they may go",
+        )
 
 
 def builder(writer_limit: int) -> Build:

@@ -7,7 +7,8 @@ table's line. Messages come in decoded and go out as messages: HTTP is `replay_s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -108,15 +109,10 @@ class ReplayService:
         """Serve the tables that stand already, and those to come, which `keeper` makes."""
         self.limits = limits
         self._keeper = keeper
-        self._entries = {
-            each.name: _Entry(
-                each,
-                convert(each.description["made"], TableSpec),
-                convert(each.description["now"], TableSpec),
-            )
-            for each in standing
-        }
+        self._entries: dict[str, _Entry] = {}
+        self._away: str | None = None
         self._closed = False
+        self.take_over(standing)
 
     # -- tables ---------------------------------------------------------------------------------
 
@@ -211,7 +207,9 @@ class ReplayService:
         return TableDocument(name=name, spec=entry.spec.document(), stats=stats)
 
     def list_tables(self) -> list[TableDocument]:
-        """Return every table's document, by name."""
+        """Return every table's document, by name. Raises UnavailableError."""
+        if self._away is not None:
+            raise UnavailableError(self._away)
         return [self.describe_table(name) for name in sorted(self._entries)]
 
     async def drop_table(self, name: str) -> None:
@@ -421,16 +419,48 @@ class ReplayService:
 
     # -- life -----------------------------------------------------------------------------------
 
+    @property
+    def standing(self) -> list[StandingTable]:
+        """The tables there are, by name."""
+        return [self._entries[name].standing for name in sorted(self._entries)]
+
+    def take_over(self, tables: Iterable[StandingTable]) -> None:
+        """Serve these tables instead of all others."""
+        self._entries = {
+            each.name: _Entry(
+                each,
+                convert(each.description["made"], TableSpec),
+                convert(each.description["now"], TableSpec),
+            )
+            for each in tables
+        }
+
+    @contextmanager
+    def away(self, doing: str) -> Iterator[None]:
+        """Serve nobody within it, and send everyone who waits away with UnavailableError."""
+        self._away = doing
+        self._dismiss_all()
+        try:
+            yield
+        finally:
+            self._away = None
+
     def check_open(self) -> None:
-        """Raise UnavailableError once the server is shutting down."""
+        """Raise UnavailableError once the server is shutting down, or while it is away."""
         if self._closed:
             raise UnavailableError
+        if self._away is not None:
+            raise UnavailableError(self._away)
 
     def close(self) -> None:
         """Refuse new tables and send everyone who waits away with UnavailableError."""
         self._closed = True
+        self._dismiss_all()
+
+    def _dismiss_all(self) -> None:
+        error = UnavailableError() if self._away is None else UnavailableError(self._away)
         for entry in self._entries.values():
-            entry.line.dismiss(UnavailableError())
+            entry.line.dismiss(error)
 
     def settle(self) -> None:
         """Make everything durable, once no request is under way any more."""
@@ -439,6 +469,8 @@ class ReplayService:
     # -- checks ---------------------------------------------------------------------------------
 
     def _entry(self, name: str) -> _Entry:
+        if self._away is not None:
+            raise UnavailableError(self._away)
         try:
             return self._entries[name]
         except KeyError:

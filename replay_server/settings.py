@@ -44,6 +44,10 @@ class ServerSettings:
     durability: str | None = _option(
         None, "What it survives.  [default: process with --data-dir, else memory]", DURABILITIES
     )
+    restore: str | None = _option(None, "Checkpoint in the data directory to start from.")
+    discard_existing: bool = _option(
+        False, "With --restore: the live tables in the data directory may go."
+    )
     max_body_bytes: int = _option(
         268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
     )

@@ -43,6 +43,7 @@ class Endpoint:
         request: type of the body; None where there is none.
         reply: type of the answer's body; None for 204.
         default: form of an answer whose client does not say which it wants.
+        body_optional: whether no body at all means a request of defaults.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Endpoint:
     request: type[msgspec.Struct] | None
     reply: type[msgspec.Struct] | None
     default: MediaType = MediaType.JSON
+    body_optional: bool = False
 
     def url(self, **names: Any) -> str:
         """Return the path with its names filled in."""
@@ -88,6 +90,18 @@ DESCRIBE_TABLE: Final = Endpoint("GET", "/v1/tables/{table}", None, messages.Tab
 DROP_TABLE: Final = Endpoint("DELETE", "/v1/tables/{table}", None, None)
 RESET_TABLE: Final = Endpoint("POST", "/v1/tables/{table}/reset", None, messages.EmptyReply)
 LIST_TABLES: Final = Endpoint("GET", "/v1/tables", None, messages.TableList)
+WRITE_CHECKPOINT: Final = Endpoint(
+    "POST",
+    "/v1/checkpoints",
+    messages.CheckpointRequest,
+    messages.CheckpointReply,
+    body_optional=True,
+)
+LIST_CHECKPOINTS: Final = Endpoint("GET", "/v1/checkpoints", None, messages.CheckpointList)
+RESTORE_CHECKPOINT: Final = Endpoint(
+    "POST", "/v1/checkpoints/{name}/restore", None, messages.EmptyReply
+)
+DELETE_CHECKPOINT: Final = Endpoint("DELETE", "/v1/checkpoints/{name}", None, None)
 INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply)
 HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply)
 READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply)

@@ -14,6 +14,9 @@ from replay_wire.arrays import Array
 from replay_wire.specs import Count, CountOrZero, NonNegative
 
 __all__ = [
+    "CheckpointList",
+    "CheckpointReply",
+    "CheckpointRequest",
     "DeleteReply",
     "DeleteRequest",
     "EmptyReply",
@@ -257,6 +260,27 @@ class TableList(_Reply, frozen=True):
 
 class EmptyReply(_Reply, frozen=True):
     """An empty map: done, and nothing to tell."""
+
+
+class CheckpointRequest(_Request, frozen=True):
+    """Asks for a checkpoint under a name; without one, under the time."""
+
+    name: str | None = None
+
+
+class CheckpointReply(_Reply, frozen=True):
+    """A whole checkpoint: its name, and how many tables, rows and bytes it holds."""
+
+    name: str
+    tables: int
+    rows: int
+    bytes: int
+
+
+class CheckpointList(_Reply, frozen=True):
+    """Every whole checkpoint, by name."""
+
+    checkpoints: list[CheckpointReply]
 
 
 class HealthReply(_Reply, frozen=True):

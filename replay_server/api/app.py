@@ -11,13 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from replay_server import __version__
-from replay_server.api import items, openapi, tables
+from replay_server.api import checkpoints, items, openapi, tables
 from replay_server.api.direct_app import DirectApp
 from replay_server.api.error_replies import problem
 from replay_server.api.head_as_get import HeadAsGetMiddleware
 from replay_server.api.headers import RequestHeaders
+from replay_server.checkpointing import Checkpointing
 from replay_server.errors import InvalidSpecError
-from replay_server.keeping import open_keeper
+from replay_server.keeping import open_keeping
 from replay_server.memory.errors import ReplayError
 from replay_server.service import ReplayService
 from replay_server.settings import ServerSettings
@@ -44,8 +45,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
     Raises:
         InvalidSpecError: a table that the settings declare can't be made.
         DataDirectoryError: the data directory can't be used.
+        UnknownCheckpointError, StorageFullError: the checkpoint to start from can't be restored.
     """
-    service = ReplayService(settings.limits, *open_keeper(settings))
+    keeping = open_keeping(settings)
+    service = ReplayService(settings.limits, keeping.keeper, keeping.standing)
+    checkpointing = Checkpointing(service, keeping.keeper, keeping.checkpoints)
     for name, values in settings.tables.items():
         try:
             check_resource_name(name, "name")
@@ -53,7 +57,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
         except (WireFormatError, ReplayError) as error:
             raise InvalidSpecError(f"tables.{name}", str(error)) from error
     app = DirectApp(
-        [*items.routes(service), *tables.routes(service)],
+        [
+            *items.routes(service),
+            *tables.routes(service),
+            *checkpoints.routes(service, checkpointing),
+        ],
         title="replay-server",
         version=__version__,
         description=_DESCRIPTION,

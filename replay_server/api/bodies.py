@@ -33,8 +33,12 @@ async def read_message(
     message_type: type[msgspec.Struct],
     default: MediaType,
     limit: int,
+    *,
+    may_be_empty: bool = False,
 ) -> Any:
     """Return the message of a request's body, as an instance of `message_type`.
+
+    Where it may be empty, no body at all asks for the message's defaults.
 
     Raises:
         UnsupportedMediaTypeError: neither MessagePack nor JSON, or compressed in an unknown way.
@@ -46,6 +50,8 @@ async def read_message(
     body = await _read(receive, headers.content_length, limit)
     if coding is not None:
         body = await asyncio.to_thread(decompress, body, coding, limit)
+    if not body and may_be_empty:
+        return message_type()
     decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json
     return decode(body, message_type)
 

@@ -34,6 +34,9 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
     service.TooLargeError: (ErrorCode.TOO_LARGE, ("limit",)),
     service.InvalidSpecError: (ErrorCode.INVALID_REQUEST, ("field",)),
     service.UnavailableError: (ErrorCode.UNAVAILABLE, ()),
+    service.UnknownCheckpointError: (ErrorCode.UNKNOWN_CHECKPOINT, ("checkpoint",)),
+    service.NoDataDirectoryError: (ErrorCode.INVALID_REQUEST, ("field",)),
+    service.DamagedCheckpointError: (ErrorCode.INVALID_REQUEST, ("field",)),
     service.StorageFullError: (ErrorCode.STORAGE_FULL, ()),
     MemoryError: (ErrorCode.TOO_LARGE, ()),
 }

@@ -41,6 +41,12 @@ _STATS: Final = {
     "samples_per_insert": 1.0,
     "sample_age": {"0.5": 0.5, "0.9": 0.9, "0.99": 0.99},
 }
+_CHECKPOINT: Final = {
+    "name": "before-the-weekend",
+    "tables": 1,
+    "rows": 2,
+    "bytes": 34980,
+}
 _DOCUMENT: Final = {"name": "transitions", "spec": _SPEC, "stats": _STATS}
 
 
@@ -85,6 +91,9 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
         "more": False,
     },
     messages.EmptyReply: {},
+    messages.CheckpointRequest: {"name": "before-the-weekend"},
+    messages.CheckpointReply: _CHECKPOINT,
+    messages.CheckpointList: {"checkpoints": [_CHECKPOINT]},
     messages.HealthReply: {"status": "ok"},
     messages.InfoReply: {
         "version": "0.1.0",
@@ -146,6 +155,15 @@ PROBLEM_DETAILS: Final[dict[ErrorCode, tuple[str, dict[str, Any]]]] = {
     ErrorCode.TOO_LARGE: (
         "batch_size * batches: at most 1048576, got 2000000 (GET /v1/info tells the limits)",
         {"limit": 1048576},
+    ),
+    ErrorCode.UNKNOWN_CHECKPOINT: (
+        "there is no checkpoint 'monday'; GET /v1/checkpoints lists those there are",
+        {"checkpoint": "monday"},
+    ),
+    ErrorCode.STORAGE_FULL: (
+        "there is no room to keep this ([Errno 28] No space left on device); what was acknowledged "
+        "is still there. Free space on the data directory's disk, or delete tables or checkpoints",
+        {},
     ),
     ErrorCode.UNAVAILABLE: ("the server is shutting down; try again once it is back", {}),
 }

@@ -51,7 +51,8 @@ def routes(service: ReplayService) -> list[WireRoute]:
     """Return the routes of this module, the busiest first."""
     unknown, shape = ErrorCode.UNKNOWN_TABLE, ErrorCode.SCHEMA_MISMATCH
     priority = ErrorCode.BAD_PRIORITY
-    waits = (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE)
+    full = ErrorCode.STORAGE_FULL
+    waits = (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE, full)
     limited = (ErrorCode.NOTHING_TO_DRAW, *waits)
     return [
         WireRoute(endpoint, handler, service, tag="rows", errors=(unknown, *errors))
@@ -59,8 +60,8 @@ def routes(service: ReplayService) -> list[WireRoute]:
             (endpoints.SAMPLE, sample, (shape, priority, *limited)),
             (endpoints.INSERT, insert, (shape, priority, ErrorCode.STALE_SEQUENCE, *waits)),
             (endpoints.MIXED_SAMPLE, sample_mixed, (shape, priority, *limited)),
-            (endpoints.UPDATE_PRIORITIES, update_priorities, (priority,)),
-            (endpoints.DELETE_ROWS, delete_rows, ()),
+            (endpoints.UPDATE_PRIORITIES, update_priorities, (priority, full)),
+            (endpoints.DELETE_ROWS, delete_rows, (full,)),
             (endpoints.SCAN, scan, (shape,)),
         )
     ]

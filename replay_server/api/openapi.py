@@ -45,14 +45,14 @@ def operation(
     extra: dict[str, Any] = {"parameters": _path_parameters(endpoint.path)}
     if endpoint.request is not None:
         extra["requestBody"] = {
-            "required": True,
+            "required": not endpoint.body_optional,
             "content": _content(endpoint, endpoint.request),
         }
     return {
         "tags": [tag],
         "summary": summary.rstrip("."),
         "description": description.strip(),
-        "status_code": 200 if endpoint.reply else 204,
+        "status_code": _status_of(endpoint),
         "responses": _responses(endpoint, codes),
         "openapi_extra": extra,
     }
@@ -94,6 +94,13 @@ def _bytes_schema(kind: type) -> dict[str, Any]:
     raise TypeError(kind)
 
 
+def _status_of(endpoint: Endpoint) -> int:
+    """Return the status of an answer that all went well."""
+    if endpoint is endpoints.WRITE_CHECKPOINT:
+        return 201
+    return 200 if endpoint.reply else 204
+
+
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {
@@ -112,7 +119,7 @@ def _responses(endpoint: Endpoint, codes: tuple[ErrorCode, ...]) -> dict[int | s
     success: dict[str, Any] = {"description": "Done.", "headers": header}
     if endpoint.reply is not None:
         success["content"] = _content(endpoint, endpoint.reply)
-    responses: dict[int | str, dict[str, Any]] = {200 if endpoint.reply else 204: success}
+    responses: dict[int | str, dict[str, Any]] = {_status_of(endpoint): success}
     if endpoint is endpoints.CREATE_TABLE:
         responses[201] = {**success, "description": "Made."}
         responses[200] = {**success, "description": "One of an equal spec stood already."}

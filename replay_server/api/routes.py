@@ -100,6 +100,7 @@ class WireRoute(APIRoute):
                     self._wire.request,
                     self._wire.default,
                     self._service.limits.max_body_bytes,
+                    may_be_empty=self._wire.body_optional,
                 )
             call = Call(self._service, message, names, partial(client_gone, receive))
             status, reply = await self._handler(call)

@@ -73,15 +73,21 @@ async def readyz(call: Call) -> tuple[int, object]:
 def routes(service: ReplayService) -> list[WireRoute]:
     """Return the routes of this module."""
     unknown, away = ErrorCode.UNKNOWN_TABLE, ErrorCode.UNAVAILABLE
+    full = ErrorCode.STORAGE_FULL
     return [
         WireRoute(endpoint, handler, service, tag=tag, errors=errors)
         for endpoint, handler, tag, errors in (
             (endpoints.LIST_TABLES, list_tables, "tables", ()),
-            (endpoints.CREATE_TABLE, create_table, "tables", (ErrorCode.TABLE_EXISTS, away)),
-            (endpoints.CHANGE_TABLE, change_table, "tables", (unknown, ErrorCode.BAD_PRIORITY)),
+            (endpoints.CREATE_TABLE, create_table, "tables", (ErrorCode.TABLE_EXISTS, away, full)),
+            (
+                endpoints.CHANGE_TABLE,
+                change_table,
+                "tables",
+                (unknown, ErrorCode.BAD_PRIORITY, full),
+            ),
             (endpoints.DESCRIBE_TABLE, describe_table, "tables", (unknown,)),
-            (endpoints.DROP_TABLE, drop_table, "tables", (unknown,)),
-            (endpoints.RESET_TABLE, reset_table, "tables", (unknown,)),
+            (endpoints.DROP_TABLE, drop_table, "tables", (unknown, full)),
+            (endpoints.RESET_TABLE, reset_table, "tables", (unknown, full)),
             (endpoints.INFO, info, "server", ()),
             (endpoints.HEALTHZ, healthz, "server", ()),
             (endpoints.READYZ, readyz, "server", (away,)),

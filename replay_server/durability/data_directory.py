@@ -9,17 +9,25 @@ With `power` they always are, and a step is settled when the journal has been sy
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Buffer, Files
 from replay_server.durability.index_writer import IndexWriter, remove_before
 from replay_server.durability.journal import Journal, is_empty, seal, segment_path, segments
-from replay_server.durability.keeper import Build, Description, Room, StandingTable
-from replay_server.durability.kept_table import KeptTable
+from replay_server.durability.keeper import (
+    Build,
+    Room,
+    StandingTable,
+    raised_floors,
+    restore_table,
+)
+from replay_server.durability.kept_table import KeptTable, open_table
 from replay_server.durability.layout import Layout
+from replay_server.durability.memo import Description, TableMemo
 from replay_server.durability.recovery import Recovered, Recovery, folder_name
 from replay_server.durability.redo import Blobs, ChangeSet, Kind, encode_record
 from replay_server.durability.syncer import Syncer
@@ -99,7 +107,7 @@ class DataDirectory:
             table = self._build(description, files.allocate, changes)
             table.raise_keys(self.floors.get(name, 0))
             changes.clear()
-            kept = KeptTable(name, description, table, self._next_uid, files, changes)
+            kept = KeptTable(name, description, table, files, self._next_uid, changes)
             blobs = Blobs()
             self._append(encode_record(Kind.MAKE, kept.memo().encode(blobs), blobs))
         except BaseException:
@@ -118,7 +126,7 @@ class DataDirectory:
             raise StorageFullError(str(error)) from error
         self.floors[kept.name] = floor
         del self._standing[kept.uid]
-        self._writer.discard(kept.files, self._syncer.sync if self._power else None)
+        self._writer.discard(kept.arrays, self._syncer.sync if self._power else None)
 
     @contextmanager
     def step(
@@ -140,6 +148,57 @@ class DataDirectory:
             raise
         self._keep([kept for kept, _ in every], description)
 
+    def prepare(self, memo: TableMemo, folder: Path) -> KeptTable:
+        """Copy the table of a checkpoint into the directory.
+
+        Raises StorageFullError, DataDirectoryError.
+        """
+        uid, self._next_uid = self._next_uid, self._next_uid + 1
+        own = self.layout.tables / folder_name(uid, memo.name)
+        try:
+            TableFiles.make(own, self._files, synced=self._power)
+            for part in ("index", "columns"):
+                for path in (folder / part).iterdir():
+                    self._files.copy(path, own / part / path.name, synced=self._power)
+                if self._power:
+                    self._files.sync_folder(own / part)
+            table, arrays, changes = open_table(
+                own, self._files, self._build, memo, synced=self._power
+            )
+            arrays.read_index()
+            restore_table(table, memo, folder)
+        except OSError as error:
+            self._files.remove_folder(own)
+            raise StorageFullError(str(error)) from error
+        except BaseException:
+            self._files.remove_folder(own)
+            raise
+        changes.clear()
+        arrays.expect_new()
+        return KeptTable(memo.name, memo.description, table, arrays, uid, changes)
+
+    def replace_all(self, tables: Sequence[StandingTable]) -> None:
+        """Keep prepared tables instead of all that are kept. Raises StorageFullError."""
+        old, floors = self._standing, self.floors
+        self.floors = raised_floors(floors, old.values())
+        for each in tables:
+            each.table.raise_keys(self.floors.get(each.name, 0))
+        self._standing = {each.uid: each for each in map(_kept, tables)}
+        try:
+            self._append(self._base())
+            if self._power:
+                self._syncer.sync_now(self._standing.values())
+        except (StorageFullError, OSError) as error:
+            self._standing, self.floors = old, floors
+            raise StorageFullError(str(error)) from error
+        for kept in old.values():
+            self._writer.discard(kept.arrays, None)
+
+    def discard(self, tables: Sequence[StandingTable]) -> None:
+        """Remove what was prepared."""
+        for kept in map(_kept, tables):
+            self._writer.discard(kept.arrays, None)
+
     async def settled(self) -> None:
         """Return when all steps so far are on the disk, with `power`. Raises StorageFullError."""
         if self._power:
@@ -156,7 +215,7 @@ class DataDirectory:
         self._syncer.close()
         self._journal.close()
         for kept in self._standing.values():
-            kept.files.close()
+            kept.arrays.close()
         self.layout.close()
 
     # -- a step ---------------------------------------------------------------------------------
@@ -172,10 +231,10 @@ class DataDirectory:
         kept.changes.holds_rows_back = holds_back
         kept.is_risky = self._power and rows > table.free - (table.freed - kept.freed_for_good)
         if rows:
-            kept.files.rows_expected = rows
+            kept.arrays.rows_expected = rows
             is_full = rows > table.free
             stop = table.slots if is_full else int(table.next_slots(rows).max()) + 1
-            kept.files.reserve_rows(stop)
+            kept.arrays.reserve_rows(stop)
         window = table.layout.places_an_item + 2
         row_bytes = rows * room.row_bytes if holds_back else 0
         return _HEAD_BYTES + room.places * window * _PLACE_BYTES + row_bytes
@@ -238,7 +297,7 @@ class DataDirectory:
 
     def _begin_anew_if_due(self) -> None:
         """Begin a new segment, once the journal is as long as it may be played at a start."""
-        index_bytes = sum(kept.files.index_bytes for kept in self._standing.values())
+        index_bytes = sum(kept.arrays.index_bytes for kept in self._standing.values())
         is_long = self._journal.size > max(_JOURNAL_BYTES, index_bytes)
         if (is_long or self._journal.appended > self._begin_at) and not self._writer.is_busy:
             try:
@@ -255,7 +314,7 @@ class DataDirectory:
         self._begin_at = self._journal.appended + _JOURNAL_RECORDS
         if old is not None:
             self._syncer.close_later(old)
-        files = [kept.files for kept in self._standing.values()]
+        files = [kept.arrays for kept in self._standing.values()]
         self._writer.write(files, self._journal.segment, synced=synced)
 
     # -- a start --------------------------------------------------------------------------------
@@ -283,7 +342,7 @@ class DataDirectory:
 
     def _remove_strangers(self) -> None:
         """Remove what was left of tables that went, or that never came to be."""
-        known = {kept.files.folder for kept in self.tables}
+        known = {kept.arrays.folder for kept in self.tables}
         for path in self.layout.tables.iterdir():
             if path not in known:
                 self._files.remove_folder(path)

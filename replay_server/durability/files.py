@@ -23,6 +23,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MOST_BUFFERS: Final = 512
+_COPIED_BYTES: Final = 1 << 23
 _ZEROS: Final = bytes(1 << 20)
 
 
@@ -75,6 +76,24 @@ class Files:
         """Let a file have a length; what is new reads as zeros and takes no space yet."""
         os.ftruncate(descriptor, length)
 
+    def copy(self, source: Path, target: Path, *, synced: bool) -> None:
+        """Copy a file, and leave out what takes no space in it."""
+        first, second = os.open(source, os.O_RDONLY), self.open(target)
+        try:
+            size = os.fstat(first).st_size
+            self.resize(second, size)
+            at = 0
+            while (piece := _next_data(first, at, size)) is not None:
+                start, stop = piece
+                for at in range(start, stop, _COPIED_BYTES):
+                    self.write(second, [os.pread(first, min(_COPIED_BYTES, stop - at), at)], at)
+                at = stop
+            if synced:
+                self.sync(second)
+        finally:
+            os.close(first)
+            self.close(second)
+
     def sync(self, descriptor: int) -> None:
         """Return when all that was written to a file, mapped or not, is on the disk."""
         os.fsync(descriptor)
@@ -116,6 +135,21 @@ class Files:
         self.rename(beside, path)
         if synced:
             self.sync_folder(path.parent)
+
+
+def _next_data(descriptor: int, at: int, size: int) -> tuple[int, int] | None:
+    """Return where the next piece of a file that takes space begins and ends."""
+    if at >= size:
+        return None
+    if not hasattr(os, "SEEK_DATA"):
+        return at, size
+    try:
+        start = os.lseek(descriptor, at, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # no data from here on
+            return None
+        raise
+    return start, os.lseek(descriptor, start, os.SEEK_HOLE)
 
 
 def _translated(error: OSError) -> Exception:

@@ -7,19 +7,31 @@ the keeper that writes it down.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
 
-from replay_server.memory.arrays import Allocate, aligned_zeros
+from replay_server.durability.errors import DataDirectoryError
+from replay_server.durability.layout import Layout
+from replay_server.durability.memo import Description, TableMemo
+from replay_server.durability.table_arrays import TableArrays
+from replay_server.durability.table_files import column_path, index_path, read_npy
+from replay_server.memory.arrays import Allocate
 from replay_server.memory.changes import Changes
+from replay_server.memory.errors import InconsistentStateError
 from replay_server.memory.table import Table
 
-__all__ = ["Build", "Description", "Keeper", "MemoryKeeper", "Room", "StandingTable"]
-
-Description: TypeAlias = dict[str, Any]
-"""A table's spec as plain values; what they mean is the service's."""
+__all__ = [
+    "Build",
+    "Keeper",
+    "MemoryKeeper",
+    "Room",
+    "StandingTable",
+    "raised_floors",
+    "restore_table",
+]
 
 Build: TypeAlias = Callable[[Description, Allocate, Changes], Table]
 """Makes the empty table that a description asks for."""
@@ -35,11 +47,18 @@ class StandingTable:
         name: its name.
         description: its spec as it stands.
         table: the table.
+        arrays: those that make it up.
     """
 
     name: str
     description: Description
     table: Table
+    arrays: TableArrays
+
+    def memo(self) -> TableMemo:
+        """Return what makes the table up beside its arrays. Cost: O(writers + streams)."""
+        table = self.table
+        return TableMemo(0, self.name, self.description, table.signature, table.state)
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,24 @@ class Keeper(Protocol):
     async def settled(self) -> None:
         """Return when all steps so far are kept as it was promised. Raises StorageFullError."""
 
+    def prepare(self, memo: TableMemo, folder: Path) -> StandingTable:
+        """Return the table of a checkpoint, not yet kept. May take long; for any thread.
+
+        Args:
+            memo: what makes it up beside its arrays.
+            folder: where its arrays are, as `TableFiles` has them.
+
+        Raises:
+            StorageFullError: there is no room for it.
+            DataDirectoryError: the checkpoint is damaged.
+        """
+
+    def replace_all(self, tables: Sequence[StandingTable]) -> None:
+        """Keep prepared tables instead of all that are kept. Raises StorageFullError."""
+
+    def discard(self, tables: Sequence[StandingTable]) -> None:
+        """Let go of prepared tables that are not to be kept after all."""
+
     def close(self) -> None:
         """Make everything durable, and let go of the files."""
 
@@ -101,20 +138,26 @@ class MemoryKeeper:
 
     mapped = False
 
-    def __init__(self, build: Build) -> None:
-        """Keep tables that `build` makes."""
+    def __init__(self, build: Build, layout: Layout | None = None) -> None:
+        """Keep tables that `build` makes; `layout`, of a directory of checkpoints, is closed."""
+        self._layout = layout
         self.floors: dict[str, int] = {}
         self._build = build
+        self._standing: list[StandingTable] = []
 
     def make(self, name: str, description: Description) -> StandingTable:
         """Make a table."""
-        table = self._build(description, aligned_zeros, Changes())
+        arrays = TableArrays()
+        table = self._build(description, arrays.allocate, Changes())
         table.raise_keys(self.floors.get(name, 0))
-        return StandingTable(name, description, table)
+        standing = StandingTable(name, description, table, arrays)
+        self._standing.append(standing)
+        return standing
 
     def drop(self, standing: StandingTable) -> None:
         """Remember how far its keys have come."""
         self.floors[standing.name] = standing.table.next_key
+        self._standing.remove(standing)
 
     def step(
         self,
@@ -127,5 +170,47 @@ class MemoryKeeper:
     async def settled(self) -> None:
         """Return: there is nothing to wait for."""
 
-    def close(self) -> None:
+    def prepare(self, memo: TableMemo, folder: Path) -> StandingTable:
+        """Read a table into memory."""
+        arrays = TableArrays()
+        table = self._build(memo.description, arrays.allocate, Changes())
+        if memo.signature is not None and table.signature is None:
+            table.fix_signature(memo.signature)
+        for name, array in arrays.index.items():
+            read_npy(index_path(folder, name), array)
+        for name, array in arrays.columns.items():
+            read_npy(column_path(folder, name), array)
+        restore_table(table, memo, folder)
+        return StandingTable(memo.name, memo.description, table, arrays)
+
+    def replace_all(self, tables: Sequence[StandingTable]) -> None:
+        """Let these tables stand."""
+        self.floors = raised_floors(self.floors, self._standing)
+        for each in tables:
+            each.table.raise_keys(self.floors.get(each.name, 0))
+        self._standing = list(tables)
+
+    def discard(self, tables: Sequence[StandingTable]) -> None:
         """Nothing to let go of."""
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._layout is not None:
+            self._layout.close()
+
+
+def restore_table(table: Table, memo: TableMemo, folder: Path) -> None:
+    """Let a table whose arrays are filled go on from a memo.
+
+    Raises:
+        DataDirectoryError: the two contradict each other.
+    """
+    try:
+        table.restore(memo.state)
+    except InconsistentStateError as error:
+        raise DataDirectoryError(folder, f"{error}; take another checkpoint or a copy") from error
+
+
+def raised_floors(floors: dict[str, int], tables: Iterable[StandingTable]) -> dict[str, int]:
+    """Return floors below which no key is issued again, once these tables have gone."""
+    return {**floors, **{each.name: each.table.next_key for each in tables}}

@@ -1,25 +1,19 @@
-"""A table that is kept, and what a base record of the journal tells of it."""
+"""A table that is kept in a data directory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from replay_server.durability.keeper import Description, StandingTable
-from replay_server.durability.redo import Blobs, ChangeSet, Reader, packed_keys, unpacked_keys
+from replay_server.durability.files import Files
+from replay_server.durability.keeper import Build, StandingTable
+from replay_server.durability.memo import TableMemo, packed_numbers, packed_signature
+from replay_server.durability.redo import Blobs, ChangeSet
 from replay_server.durability.table_files import TableFiles
-from replay_server.memory.arrays import Int64Array
-from replay_server.memory.signature import ColumnType, Signature
-from replay_server.memory.table_state import TableNumbers, TableState
+from replay_server.memory.table import Table
 
-__all__ = [
-    "KeptTable",
-    "TableMemo",
-    "unpacked_numbers",
-    "unpacked_signature",
-]
+__all__ = ["KeptTable", "open_table"]
 
 
 @dataclass(eq=False)
@@ -28,7 +22,7 @@ class KeptTable(StandingTable):
 
     Attributes:
         uid: a number that no other table of the data directory ever had.
-        files: its folder.
+        arrays: its folder.
         changes: collects what a request changes in it.
         freed_for_good: of `table.freed`, as many as no failure of the machine can undo.
         knows_signature: whether the journal tells the columns.
@@ -36,8 +30,8 @@ class KeptTable(StandingTable):
             back others.
     """
 
+    arrays: TableFiles
     uid: int
-    files: TableFiles
     changes: ChangeSet
     freed_for_good: int = field(init=False)
     knows_signature: bool = field(init=False)
@@ -50,12 +44,11 @@ class KeptTable(StandingTable):
 
     def memo(self) -> TableMemo:
         """Return what makes the table up beside its arrays. Cost: O(writers + streams)."""
-        table = self.table
-        return TableMemo(self.uid, self.name, self.description, table.signature, table.state)
+        return replace(super().memo(), uid=self.uid)
 
     def encode_step(self, blobs: Blobs) -> dict[str, Any]:
         """Return what the request under way has changed, as values that MessagePack takes."""
-        part = self.changes.encode(self.files.index, blobs)
+        part = self.changes.encode(self.arrays.index, blobs)
         part["uid"] = self.uid
         part["numbers"] = packed_numbers(self.table.numbers)
         if not self.knows_signature and self.table.signature is not None:
@@ -64,85 +57,22 @@ class KeptTable(StandingTable):
         return part
 
 
-@dataclass
-class TableMemo:
-    """What makes a table up beside its arrays.
+def open_table(
+    folder: Path,
+    files: Files,
+    build: Build,
+    memo: TableMemo,
+    *,
+    synced: bool,
+) -> tuple[Table, TableFiles, ChangeSet]:
+    """Return an empty table whose rows are in the columns of a folder, and its files and changes.
 
-    Attributes:
-        uid: its number.
-        name: its name.
-        description: its spec.
-        signature: its columns, where they are known.
-        state: the rest.
+    Raises:
+        DataDirectoryError: a column's file is missing or damaged.
     """
-
-    uid: int
-    name: str
-    description: Description
-    signature: Signature | None
-    state: TableState
-
-    def encode(self, blobs: Blobs) -> dict[str, Any]:
-        """Return it as values that MessagePack takes, with arrays among the blobs."""
-        return {
-            "uid": self.uid,
-            "name": self.name,
-            "description": self.description,
-            "columns": packed_signature(self.signature),
-            "numbers": packed_numbers(self.state.numbers),
-            "writers": [
-                [writer, sequence, packed_keys(keys, blobs)]
-                for writer, sequence, keys in self.state.writers
-            ],
-            "streams": self.state.streams,
-        }
-
-    @classmethod
-    def decode(cls, told: dict[str, Any], reader: Reader) -> TableMemo:
-        """Return what `encode` has told."""
-        writers: list[tuple[str, int, Int64Array | range]] = [
-            (writer, sequence, unpacked_keys(keys, reader))
-            for writer, sequence, keys in told["writers"]
-        ]
-        streams = [(writer, stream, key) for writer, stream, key in told["streams"]]
-        return cls(
-            told["uid"],
-            told["name"],
-            told["description"],
-            unpacked_signature(told["columns"]),
-            TableState(unpacked_numbers(told["numbers"]), writers, streams),
-        )
-
-
-def packed_numbers(numbers: TableNumbers) -> list[Any]:
-    """Return a table's numbers as values that MessagePack takes."""
-    return [
-        numbers.occupancy,
-        numbers.totals,
-        numbers.highest,
-        numbers.limiter,
-        numbers.generator,
-    ]
-
-
-def unpacked_numbers(told: list[Any]) -> TableNumbers:
-    """Return numbers of `packed_numbers`."""
-    return TableNumbers(*told)
-
-
-def packed_signature(signature: Signature | None) -> dict[str, Any] | None:
-    """Return columns as values that MessagePack takes."""
-    if signature is None:
-        return None
-    return {
-        name: [column.dtype.str, list(column.shape)] for name, column in signature.columns.items()
-    }
-
-
-def unpacked_signature(told: dict[str, Any] | None) -> Signature | None:
-    """Return columns of `packed_signature`."""
-    if told is None:
-        return None
-    return Signature(
-        {name: ColumnType(np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in told.items()}
-    )
+    own = TableFiles(folder, files, synced=synced, existing=True)
+    changes = ChangeSet(own.storing)
+    table = build(memo.description, own.allocate, changes)
+    if memo.signature is not None and table.signature is None:
+        table.fix_signature(memo.signature)
+    return table, own, changes

@@ -7,16 +7,17 @@ has changed since stands in the journal, so that playing it makes them what they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.journal import read_segment
-from replay_server.durability.keeper import Build, Description
-from replay_server.durability.kept_table import (
-    KeptTable,
+from replay_server.durability.keeper import Build, restore_table
+from replay_server.durability.kept_table import KeptTable, open_table
+from replay_server.durability.memo import (
+    Description,
     TableMemo,
     unpacked_numbers,
     unpacked_signature,
@@ -24,7 +25,6 @@ from replay_server.durability.kept_table import (
 from replay_server.durability.redo import ChangeSet, Kind, Reader, Redo, decode_record, kind_of
 from replay_server.durability.table_files import TableFiles
 from replay_server.memory.arrays import AnyArray, Int64Array
-from replay_server.memory.errors import InconsistentStateError
 from replay_server.memory.table import Table
 from replay_server.memory.table_state import TableState
 
@@ -198,16 +198,11 @@ class Recovery:
 
     def _grow(self, memo: TableMemo, *, is_new: bool) -> None:
         """Begin with a table: a new one, or one whose index files are there."""
-        files = TableFiles(
-            self._folder / folder_name(memo.uid, memo.name),
-            self._files,
-            synced=self._synced,
-            existing=True,
+        folder = self._folder / folder_name(memo.uid, memo.name)
+        memo = replace(memo, description=self._last[memo.uid])
+        table, files, changes = open_table(
+            folder, self._files, self._build, memo, synced=self._synced
         )
-        changes = ChangeSet(files.storing)
-        table = self._build(self._last[memo.uid], files.allocate, changes)
-        if memo.signature is not None and table.signature is None:
-            table.fix_signature(memo.signature)
         if not is_new:
             files.read_index()
         self._growing[memo.uid] = growing = _Growing(memo, table, files, changes)
@@ -222,17 +217,13 @@ class Recovery:
         memo, table = growing.memo, growing.table
         writers = [(writer, *last) for writer, last in growing.writers.items()]
         streams = [(*stream, key) for stream, key in growing.streams.items()]
-        try:
-            table.restore(TableState(growing.numbers, writers, streams))
-        except InconsistentStateError as error:
-            raise DataDirectoryError(
-                growing.files.folder / "index", f"{error}; restore a checkpoint or a copy"
-            ) from error
+        state = TableState(growing.numbers, writers, streams)
+        restore_table(table, replace(memo, state=state), growing.files.folder / "index")
         growing.store_rows()
         growing.changes.clear()
         growing.files.expect_new()
         return KeptTable(
-            memo.name, self._last[memo.uid], table, memo.uid, growing.files, growing.changes
+            memo.name, memo.description, table, growing.files, memo.uid, growing.changes
         )
 
 

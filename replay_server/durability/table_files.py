@@ -15,23 +15,20 @@ import numpy as np
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
-from replay_server.memory.arrays import AnyArray, Columns, Int64Array, aligned_zeros
+from replay_server.durability.table_arrays import TableArrays
+from replay_server.memory.arrays import AnyArray, Columns, Int64Array
 
-__all__ = ["TableFiles", "read_npy", "write_npy"]
+__all__ = ["TableFiles", "column_path", "index_path", "npy_header", "read_npy", "write_npy"]
 
-_COLUMN: Final = "column/"
-_DERIVED: Final = ("sum_tree",)
 _SEGMENT_BYTES: Final = 1 << 24
 _WRITTEN_BYTES: Final = 1 << 24
 
 
-class TableFiles:
-    """A table's folder. `allocate` is where the table's arrays come from.
+class TableFiles(TableArrays):
+    """A table's folder: the index is in memory, the columns are mapped from their files.
 
     Attributes:
         folder: where it is.
-        index: NAME -> array of those that are kept, in memory.
-        columns: NAME -> array [slots, ...], mapped from its file.
         rows_expected: rows of the insert under way, for which columns that it makes have space.
     """
 
@@ -44,9 +41,8 @@ class TableFiles:
             synced: whether new files are on the disk before they are used.
             existing: whether columns are in their files already.
         """
+        super().__init__()
         self.folder = folder
-        self.index: dict[str, AnyArray] = {}
-        self.columns: dict[str, AnyArray] = {}
         self.rows_expected = 0
         self._files = files
         self._synced = synced
@@ -63,20 +59,14 @@ class TableFiles:
             files.sync_folder(folder.parent)
         return cls(folder, files, synced=synced, existing=False)
 
-    def allocate(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
-        """Return zeros in memory, or a mapped column.
+    def make_column(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
+        """Return a column, mapped.
 
         Raises:
-            StorageFullError, OSError: a column's file can't be made.
+            StorageFullError, OSError: its file can't be made.
             DataDirectoryError: it is there, and is another array's.
         """
-        if not name.startswith(_COLUMN):
-            array = aligned_zeros(name, shape, dtype)
-            if name not in _DERIVED:
-                self.index[name] = array
-            return array
-        name = name.removeprefix(_COLUMN)
-        path = self.folder / "columns" / f"{quote(name, safe='')}.npy"
+        path = column_path(self.folder, name)
         column = _MappedColumn(path, self._files, shape, dtype, make=not self._existing)
         try:
             column.reserve(self.rows_expected)
@@ -87,13 +77,7 @@ class TableFiles:
             column.close()
             raise
         self._mapped[name] = column
-        self.columns[name] = column.array
         return column.array
-
-    @property
-    def index_bytes(self) -> int:
-        """Bytes of the index arrays."""
-        return sum(array.nbytes for array in self.index.values())
 
     def reserve_rows(self, stop: int) -> None:
         """Make sure that rows can be stored at slots below `stop`. Raises StorageFullError."""
@@ -112,7 +96,7 @@ class TableFiles:
         What changes meanwhile is in the journal. Raises StorageFullError, OSError.
         """
         for name, array in list(self.index.items()):
-            path = self.folder / "index" / f"{quote(name, safe='')}.npy"
+            path = index_path(self.folder, name)
             write_npy(path, array, self._files, synced=synced)
         if synced:
             for column in list(self._mapped.values()):
@@ -121,15 +105,13 @@ class TableFiles:
             self._files.sync_folder(self.folder / "columns")
 
     def read_index(self) -> None:
-        """Fill the index arrays with what their files hold, where there are any.
+        """Fill the index arrays with what their files hold.
 
         Raises:
-            DataDirectoryError: a file is damaged or another array's.
+            DataDirectoryError: a file is missing, damaged or another array's.
         """
         for name, array in self.index.items():
-            path = self.folder / "index" / f"{quote(name, safe='')}.npy"
-            if path.exists():
-                read_npy(path, array)
+            read_npy(index_path(self.folder, name), array)
 
     def expect_new(self) -> None:
         """Make the files of columns from now on."""
@@ -153,7 +135,7 @@ class _MappedColumn:
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
         self._slots = shape[0]
         self._reserved_rows = 0
-        header = _npy_header(shape, dtype)
+        header = npy_header(shape, dtype)
         self._start = len(header)
         size = self._start + self._slots * self._row_bytes
         if not make:
@@ -186,9 +168,19 @@ class _MappedColumn:
         self._files.close(self._descriptor)
 
 
+def index_path(folder: Path, name: str) -> Path:
+    """Return the file of an index array in a table's folder."""
+    return folder / "index" / f"{quote(name, safe='')}.npy"
+
+
+def column_path(folder: Path, name: str) -> Path:
+    """Return the file of a column in a table's folder."""
+    return folder / "columns" / f"{quote(name, safe='')}.npy"
+
+
 def write_npy(path: Path, array: AnyArray, files: Files, *, synced: bool) -> None:
     """Write an array to a file piece by piece, without holding the interpreter for long."""
-    header = _npy_header(array.shape, array.dtype)
+    header = npy_header(array.shape, array.dtype)
     descriptor = files.open(path)
     try:
         files.write(descriptor, [header], 0)
@@ -210,7 +202,7 @@ def read_npy(path: Path, array: AnyArray) -> None:
     Raises:
         DataDirectoryError: the file is damaged or another array's.
     """
-    header = _npy_header(array.shape, array.dtype)
+    header = npy_header(array.shape, array.dtype)
     _check_npy(path, header, len(header) + array.nbytes)
     if array.nbytes:
         with path.open("rb") as file:
@@ -218,7 +210,8 @@ def read_npy(path: Path, array: AnyArray) -> None:
             file.readinto(array.reshape(-1).view(np.uint8).data)
 
 
-def _npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Return what a `.npy` file of an array in C order begins with."""
     header = io.BytesIO()
     told = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, told)

@@ -7,7 +7,7 @@ more have come in, so that a reader need not hurry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,12 +23,15 @@ class RingStorage:
     Attributes:
         signature: what the columns are.
         slots: rows that have a place.
+        overwriting: hears of slots [N] before rows are stored there, while somebody reads rows
+            that may lie there.
     """
 
     def __init__(self, signature: Signature, slots: int, allocate: Allocate) -> None:
         """Take the arrays for `slots` rows from `allocate`."""
         self.signature = signature
         self.slots = slots
+        self.overwriting: Callable[[Int64Array], None] | None = None
         self._columns: dict[str, AnyArray] = {
             name: allocate(f"column/{name}", (slots, *column.shape), column.dtype)
             for name, column in signature.columns.items()
@@ -42,6 +45,8 @@ class RingStorage:
         """
         if not len(slots):
             return
+        if self.overwriting is not None:
+            self.overwriting(slots)
         first, count = int(slots[0]), len(slots)
         in_a_row = bool((slots == (first + np.arange(count)) % self.slots).all())
         before_end = min(count, self.slots - first)

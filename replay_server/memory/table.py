@@ -7,7 +7,7 @@ call when, is `replay_server.service`'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -526,6 +526,15 @@ class Table:
             raise InconsistentStateError("some priorities are none")
         self._priorities.replace_sampler(self.sampler, slots, are_items)
         self._priorities.highest = numbers.highest
+
+    def live_slots(self) -> Int64Array:
+        """Return the slots of all rows, by key. Cost: O(slots)."""
+        return self._occupancy.live_slots(-1)
+
+    def tell_of_overwriting(self, hearer: Callable[[Int64Array], None] | None) -> None:
+        """Tell `hearer` of slots [N] before rows are stored there; None tells nobody any more."""
+        if self._storage is not None:
+            self._storage.overwriting = hearer
 
     def raise_keys(self, floor: int) -> None:
         """Issue no key below `floor` from now on."""

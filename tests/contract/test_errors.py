@@ -84,7 +84,6 @@ def test_a_path_that_is_none_is_not_found(
     [
         ("GET", "/v1/parameters"),
         ("PUT", "/v1/parameters/weights"),
-        ("POST", "/v1/checkpoints"),
         ("GET", "/metrics"),
     ],
 )

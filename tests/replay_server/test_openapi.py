@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +15,15 @@ from replay_server.settings import ServerSettings
 from replay_wire import endpoints, json_codec
 from replay_wire.endpoints import Endpoint
 from replay_wire.errors import ErrorCode
+from tests.server_process import ServerProcess
 
 ENDPOINTS = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
 IDS = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
 EVERY_ENDPOINT = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 JSON, MSGPACK, PROBLEM = "application/json", "application/msgpack", "application/problem+json"
 LATER = {  # codes of what comes in later versions
-    *(ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN, ErrorCode.STORAGE_FULL),
-    *(ErrorCode.UNKNOWN_PARAMETERS, ErrorCode.UNKNOWN_CHECKPOINT),
+    *(ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN),
+    ErrorCode.UNKNOWN_PARAMETERS,
 }
 OF_NO_ENDPOINT = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INTERNAL}
 
@@ -32,6 +34,13 @@ def document() -> dict[str, Any]:
     text = json.dumps(create_app(ServerSettings()).openapi(), allow_nan=False)
     parsed: dict[str, Any] = json.loads(text)
     return parsed
+
+
+def status_of(endpoint: Endpoint) -> str:
+    """The status of an answer that all went well."""
+    if endpoint is endpoints.WRITE_CHECKPOINT:
+        return "201"
+    return "200" if endpoint.reply else "204"
 
 
 def operation(document: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
@@ -93,7 +102,7 @@ def test_an_endpoint_has_its_path_parameters(document: dict[str, Any], endpoint:
 @EVERY_ENDPOINT
 def test_an_endpoint_has_its_bodies_in_both_forms(document: dict[str, Any], endpoint: Endpoint):
     found = operation(document, endpoint)
-    success = found["responses"]["200" if endpoint.reply else "204"]
+    success = found["responses"][status_of(endpoint)]
 
     for message, holder in (
         (endpoint.request, found.get("requestBody")),
@@ -113,7 +122,7 @@ def test_an_endpoint_has_its_bodies_in_both_forms(document: dict[str, Any], endp
 @EVERY_ENDPOINT
 def test_examples_are_messages_of_their_type(document: dict[str, Any], endpoint: Endpoint):
     found = operation(document, endpoint)
-    holders = [found.get("requestBody"), found["responses"].get("200")]
+    holders = [found.get("requestBody"), found["responses"].get(status_of(endpoint))]
 
     for message, holder in zip((endpoint.request, endpoint.reply), holders, strict=True):
         if message is not None:
@@ -146,16 +155,20 @@ def test_every_message_has_an_example():
     assert messages == set(EXAMPLES)
 
 
-def test_every_example_sent_to_a_server_does_what_it_says(
-    document: dict[str, Any], server_url: str
-):
-    connection = HTTPConnection(server_url.removeprefix("http://"))
+def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, Any], tmp_path: Path):
+    server = ServerProcess("--port=0", f"--data-dir={tmp_path / 'data'}")
+    connection = HTTPConnection(server.url.removeprefix("http://"))
 
     def send(endpoint: Endpoint) -> int:
         body = operation(document, endpoint).get("requestBody")
         text = json.dumps(body["content"][JSON]["example"]).encode() if body else None
         headers = {"Content-Type": JSON, "Accept": JSON}
-        connection.request(endpoint.method, endpoint.url(table="transitions"), text, headers)
+        connection.request(
+            endpoint.method,
+            endpoint.url(table="transitions", name="before-the-weekend"),
+            text,
+            headers,
+        )
         reply = connection.getresponse()
         answer = reply.read()
         if endpoint.reply is not None and reply.status < 300:
@@ -170,12 +183,14 @@ def test_every_example_sent_to_a_server_does_what_it_says(
         endpoints.UPDATE_PRIORITIES, endpoints.CHANGE_TABLE, endpoints.SCAN,
         endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
         endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
-        endpoints.DROP_TABLE,
+        endpoints.WRITE_CHECKPOINT, endpoints.LIST_CHECKPOINTS, endpoints.RESTORE_CHECKPOINT,
+        endpoints.DELETE_CHECKPOINT, endpoints.DROP_TABLE,
     ]  # fmt: skip
     statuses += [send(endpoint) for endpoint in in_order]
     connection.close()
+    server.stop()
 
-    assert statuses == [201, 200, *[200] * 14, 204]
+    assert statuses == [201, 200, *[200] * 14, 201, 200, 200, 204, 204]
     assert {*in_order, endpoints.CREATE_TABLE} == set(ENDPOINTS)
 
 

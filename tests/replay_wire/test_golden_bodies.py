@@ -45,6 +45,7 @@ STATS = messages.TableStats(
     sample_age={"0.5": None, "0.9": 2.0, "0.99": 3.0},
 )
 DOCUMENT = messages.TableDocument(name="main", spec={"capacity": 8}, stats=STATS)
+CHECKPOINT = messages.CheckpointReply(name="monday", tables=1, rows=2, bytes=300)
 LIMITS = messages.Limits(
     max_body_bytes=1,
     max_reply_bytes=2,
@@ -113,6 +114,9 @@ MESSAGES: list[msgspec.Struct] = [
     DOCUMENT,
     messages.TableList(tables=[DOCUMENT]),
     messages.EmptyReply(),
+    messages.CheckpointRequest(name="monday"),
+    CHECKPOINT,
+    messages.CheckpointList(checkpoints=[CHECKPOINT]),
     messages.HealthReply(status="ok"),
     LIMITS,
     messages.InfoReply(version="0.1.0", protocol=1, limits=LIMITS),

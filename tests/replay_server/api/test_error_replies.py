@@ -9,11 +9,14 @@ import replay_server.errors  # noqa: F401 - its classes are walked
 from replay_server.api.error_replies import problem, problem_of, retry_after
 from replay_server.api.headers import UnsupportedMediaTypeError
 from replay_server.errors import (
+    DamagedCheckpointError,
     InvalidSpecError,
+    NoDataDirectoryError,
     StorageFullError,
     TableExistsError,
     TooLargeError,
     UnavailableError,
+    UnknownCheckpointError,
     UnknownTableError,
 )
 from replay_server.memory.errors import (
@@ -52,6 +55,9 @@ REPLIES: list[tuple[Exception, ErrorCode, dict[str, object]]] = [
     (TooLargeError("x", 5, 6), ErrorCode.TOO_LARGE, {"limit": 5}),
     (InvalidSpecError("a", "x"), ErrorCode.INVALID_REQUEST, {"field": "a"}),
     (UnavailableError(), ErrorCode.UNAVAILABLE, {}),
+    (UnknownCheckpointError("c"), ErrorCode.UNKNOWN_CHECKPOINT, {"checkpoint": "c"}),
+    (NoDataDirectoryError(), ErrorCode.INVALID_REQUEST, {"field": "data_dir"}),
+    (DamagedCheckpointError("it is damaged"), ErrorCode.INVALID_REQUEST, {"field": "name"}),
     (StorageFullError("No space left on device"), ErrorCode.STORAGE_FULL, {}),
     (MemoryError(), ErrorCode.TOO_LARGE, {}),
 ]

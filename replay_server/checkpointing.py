@@ -1,0 +1,108 @@
+"""Checkpoints of a running service: written while it serves, restored while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from replay_server.durability.checkpoints import CheckpointInfo, Checkpoints, Snapshot
+from replay_server.durability.errors import DataDirectoryError
+from replay_server.durability.keeper import Keeper, StandingTable
+from replay_server.errors import (
+    DamagedCheckpointError,
+    NoDataDirectoryError,
+    StorageFullError,
+)
+from replay_server.service import ReplayService
+
+__all__ = ["Checkpointing", "restored"]
+
+
+class Checkpointing:
+    """Writes and restores checkpoints, one at a time."""
+
+    def __init__(
+        self, service: ReplayService, keeper: Keeper, checkpoints: Checkpoints | None
+    ) -> None:
+        """Keep them in `checkpoints`; None where the server has no data directory."""
+        self._service = service
+        self._keeper = keeper
+        self._checkpoints = checkpoints
+        self._lock = asyncio.Lock()
+
+    async def write(self, name: str | None) -> CheckpointInfo:
+        """Write the state of this instant; without a name, under the time.
+
+        Raises:
+            NoDataDirectoryError: there is nowhere to put it.
+            StorageFullError: there is no room for it.
+            UnavailableError: the server is shutting down or restoring.
+        """
+        checkpoints = self._there()
+        async with self._lock:
+            self._service.check_open()
+            name = name or datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+            snapshot = Snapshot.of(self._service.standing)
+            try:
+                return await asyncio.to_thread(checkpoints.write, name, snapshot)
+            except OSError as error:
+                raise StorageFullError(str(error)) from error
+
+    def listed(self) -> list[CheckpointInfo]:
+        """Return what there is. Raises NoDataDirectoryError."""
+        return self._there().listed()
+
+    async def delete(self, name: str) -> None:
+        """Remove one. Raises NoDataDirectoryError, UnknownCheckpointError."""
+        checkpoints = self._there()
+        async with self._lock:
+            await asyncio.to_thread(checkpoints.delete, name)
+
+    async def restore(self, name: str) -> None:
+        """Replace all tables by those of a checkpoint; meanwhile nothing is served.
+
+        Raises:
+            NoDataDirectoryError, UnknownCheckpointError: there is none.
+            DamagedCheckpointError: it can't be restored; nothing has changed.
+            StorageFullError: there is no room for it; nothing has changed.
+        """
+        checkpoints = self._there()
+        async with self._lock:
+            self._service.check_open()
+            checkpoints.path_of(name)
+            with self._service.away("restoring a checkpoint"):
+                try:
+                    tables = await asyncio.to_thread(prepared, self._keeper, checkpoints, name)
+                except DataDirectoryError as error:
+                    raise DamagedCheckpointError(str(error)) from error
+                self._keeper.replace_all(tables)
+                self._service.take_over(tables)
+
+    def _there(self) -> Checkpoints:
+        if self._checkpoints is None:
+            raise NoDataDirectoryError
+        return self._checkpoints
+
+
+def restored(keeper: Keeper, checkpoints: Checkpoints, name: str) -> Sequence[StandingTable]:
+    """Let the tables of a checkpoint stand instead of all others, before anything is served.
+
+    Raises:
+        UnknownCheckpointError, DataDirectoryError, StorageFullError: they can't be.
+    """
+    tables = prepared(keeper, checkpoints, name)
+    keeper.replace_all(tables)
+    return tables
+
+
+def prepared(keeper: Keeper, checkpoints: Checkpoints, name: str) -> list[StandingTable]:
+    """Return the tables of a checkpoint, not yet kept; all or none."""
+    tables: list[StandingTable] = []
+    try:
+        for memo, folder in checkpoints.read(checkpoints.path_of(name)):
+            tables.append(keeper.prepare(memo, folder))
+    except BaseException:
+        keeper.discard(tables)
+        raise
+    return tables
