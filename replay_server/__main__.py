@@ -1,26 +1,31 @@
 """The command `replay-server`: command line, environment and file into settings, and off it goes.
 
-Each option of `ServerSettings` is an environment variable and a key of the file, too. The command
-line wins, then the environment, then the file, then the default.
+Each option is an environment variable and a key of the file, too. The command line wins, then the
+environment, then the file, then the default.
 """
 
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Callable
-from dataclasses import Field, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from replay_server import __version__
-from replay_server.settings import ServerSettings
+from replay_server.options import config_option, declared_tables, field_options
+from replay_server.remote import Remote, RemoteError
+from replay_server.settings import ClientSettings, ServerSettings
+from replay_server.token_file import TokenFileError, add_token, read_tokens
+from replay_wire.roles import Role
 
 __all__ = ["main"]
 
-_CONFIG_KEY: Final = "replay_server.config"
+_IN_CONTEXT: Final = {"auto_envvar_prefix": "REPLAY_SERVER", "max_content_width": 100}
+_EPILOG: Final = "Each option is an environment variable ({}) and a key of --config."
+_CONFIG_HELP: Final = "TOML file of options."
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,91 +54,28 @@ def _cli() -> None:
     """Experience replay as a service."""
 
 
-def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
-    """Put a TOML file's keys behind the environment, and its tables aside.
-
-    Raises:
-        UsageError: the file can't be read, or has a key that is no option.
-    """
-    if path is None:
-        return None
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.UsageError(f"--config {path} can't be read: {error}") from error
-    tables = values.pop("tables", {})
-    if not (isinstance(tables, dict) and all(isinstance(spec, dict) for spec in tables.values())):
-        raise click.UsageError(f"--config {path}: expected tables to be declared as [tables.NAME]")
-    context.meta[_CONFIG_KEY] = tables
-    known = {field.name for field in fields(ServerSettings)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise click.UsageError(
-            f"--config {path} has the unknown key {unknown[0]!r}; "
-            f"known are {', '.join(sorted(known))}"
-        )
-    context.default_map = values
-    return path
-
-
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for each field of ServerSettings that has a help text."""
-    for field in reversed(fields(ServerSettings)):
-        if "help" in field.metadata:
-            command = _option(field)(command)
-    return command
-
-
-def _option(field: Field[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    kind, default = field.metadata["kind"], field.default
-    types: dict[type, Any] = {
-        range: lambda: click.IntRange(kind[0], kind[-1] if len(kind) < 1 << 20 else None),
-        tuple: lambda: click.Choice(kind),
-        type: lambda: click.Path(path_type=Path, dir_okay=False),
-        str: lambda: click.Path(path_type=Path, file_okay=False),
-    }
-    is_flag = isinstance(default, bool)
-    return click.option(
-        f"--{field.name.replace('_', '-')}",
-        default=default,
-        is_flag=is_flag,
-        type=None if kind is None else types[type(kind)](),
-        show_default=default is not None and not is_flag,
-        metavar="N" if isinstance(kind, range) else None,
-        help=field.metadata["help"],
-    )
-
-
-@_cli.command(
-    "serve",
-    context_settings={"auto_envvar_prefix": "REPLAY_SERVER", "max_content_width": 100},
-    epilog="Each option is an environment variable (REPLAY_SERVER_PORT) and a key of --config.",
-)
-@_options
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    callback=_read_config,
-    is_eager=True,
-    expose_value=False,
-    help="TOML file of options; [tables.NAME] declares a table.",
-)
+@_cli.command("serve", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_PORT"))
+@field_options(ServerSettings)
+@config_option("TOML file of options; [tables.NAME] declares a table.")
 @click.pass_context
 def _serve(context: click.Context, /, **options: Any) -> None:
     """Serve tables of experience until SIGTERM or SIGINT."""
-    settings = ServerSettings(tables=context.meta.get(_CONFIG_KEY, {}), **options)
+    settings = ServerSettings(tables=declared_tables(context), **options)
     _check(settings)
     from replay_server.durability.errors import DataDirectoryError
     from replay_server.errors import InvalidSpecError
     from replay_server.logs import configure_logging
     from replay_server.memory.errors import ReplayError
     from replay_server.server import serve
+    from replay_server.tls import TlsFilesError
 
     configure_logging(settings.log_level, settings.log_format)
     try:
         serve(settings)
     except DataDirectoryError as error:
         raise click.UsageError(f"can't use --data-dir: {error}") from error
+    except (TokenFileError, TlsFilesError) as error:  # changed since they were checked
+        raise click.UsageError(str(error)) from error
     except OSError as error:
         where = settings.uds or f"{settings.host}:{settings.port}"
         raise click.ClickException(f"can't serve on {where}: {error}") from error
@@ -150,6 +92,7 @@ def _check(settings: ServerSettings) -> None:
         UsageError: they do.
     """
     from replay_server.listening import is_loopback
+    from replay_server.tls import TlsFilesError, server_context
 
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together; give both or neither")
@@ -162,16 +105,94 @@ def _check(settings: ServerSettings) -> None:
         )
     if settings.restore is not None and settings.data_dir is None:
         raise click.UsageError("--restore needs the --data-dir that holds the checkpoint")
+    try:
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            server_context(settings.tls_cert, settings.tls_key)
+        if settings.tokens is not None:
+            read_tokens(settings.tokens)
+    except (TlsFilesError, TokenFileError) as error:
+        raise click.UsageError(str(error)) from error
     if (
         settings.uds is None
+        and settings.tokens is None
         and not settings.allow_unauthenticated
         and not is_loopback(settings.host)
     ):
         raise click.UsageError(
             f"refusing to listen on {settings.host}, which others can reach, without asking who "
-            "they are; listen on 127.0.0.1 or --uds, or give --allow-unauthenticated on a "
-            "private network"
+            "they are; give --tokens, listen on 127.0.0.1 or --uds, or give "
+            "--allow-unauthenticated on a private network"
         )
+
+
+@_cli.command("token", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_TOKENS"))
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    required=True,
+    help="What the token may: see the docs.",
+)
+@click.option("--name", required=True, help="Whose it is; unique in the file.")
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to add its hash to; made (mode 0600) where there is none.",
+)
+@config_option(_CONFIG_HELP)
+def _token(role: str, name: str, tokens: Path) -> None:
+    """Make a token and print it, this once: the file keeps its hash only.
+
+    A server that runs with the file reads it again on SIGHUP. A token whose line is gone is void.
+    """
+    try:
+        click.echo(add_token(tokens, name, Role(role)))
+    except TokenFileError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@_cli.command("tables", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_SERVER"))
+@field_options(ClientSettings)
+@config_option(_CONFIG_HELP)
+def _tables(**options: Any) -> None:
+    """Show the tables of a server, their size and use."""
+    from replay_server.table_report import report
+
+    with _remote(options) as remote:
+        tables = remote.tables()
+    click.echo(report(tables))
+
+
+@_cli.command(
+    "checkpoint", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_SERVER")
+)
+@field_options(ClientSettings)
+@click.option("--name", help="Name of the checkpoint; one of that name is replaced.")
+@config_option(_CONFIG_HELP)
+def _checkpoint(name: str | None, **options: Any) -> None:
+    """Have a server write a checkpoint into its data directory, and show what it holds."""
+    from replay_server.table_report import checkpoint_line
+
+    with _remote(options) as remote:
+        written = remote.write_checkpoint(name)
+    click.echo(checkpoint_line(written))
+
+
+@contextmanager
+def _remote(options: dict[str, Any]) -> Iterator[Remote]:
+    """Give a server that is somewhere else; what goes wrong with it is told in a sentence.
+
+    Raises:
+        UsageError: the options can't be used.
+        ClickException: the server can't be reached, or says no.
+    """
+    try:
+        with Remote(ClientSettings(**options)) as remote:
+            yield remote
+    except RemoteError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _sentence(text: str) -> str:

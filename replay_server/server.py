@@ -14,6 +14,7 @@ import uvicorn
 from numba.core.event import Event, Listener, install_listener
 
 from replay_server.listening import listen, url_of
+from replay_server.reloadable_files import ReloadableFiles
 from replay_server.settings import ServerSettings
 from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION
 
@@ -29,13 +30,16 @@ def serve(settings: ServerSettings) -> None:
     """Listen, say so on stdout, and serve until SIGTERM or SIGINT.
 
     Then no further requests are taken, waiting ones get 503, and those under way are answered.
+    SIGHUP reads the tokens and the certificate anew; requests under way don't notice.
 
     Raises:
         OSError: the address can't be listened on.
         InvalidSpecError: a table that the settings declare can't be made.
         DataDirectoryError: the data directory can't be used.
+        TokenFileError, TlsFilesError: a file that the settings name can't be used.
     """
     stop = _StopSignal()
+    files = ReloadableFiles(settings)
     listener: socket.socket | None = None
     try:
         with stop.held_back():  # so that a socket file that was made is known to be ours
@@ -44,12 +48,13 @@ def serve(settings: ServerSettings) -> None:
             from replay_server.api.app import create_app
 
             app = create_app(settings)
+        files.tokens = app.state.tokens
+        tls = files.tls
         config = uvicorn.Config(
             app,
             access_log=settings.log_level == "debug",
             log_config=None,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
@@ -58,7 +63,7 @@ def serve(settings: ServerSettings) -> None:
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
-        _Server(config, app.state.service, url, stop).run(sockets=[listener])
+        _Server(config, app.state.service, url, stop, files).run(sockets=[listener])
     except Exception:
         if stop.came:  # what the signal broke off, compiled code above all, fails in its own ways
             raise SystemExit(0) from None
@@ -104,11 +109,19 @@ class _StopSignal:
 class _Server(uvicorn.Server):
     """Says when it is ready, and lets nobody wait who can't be served any more."""
 
-    def __init__(self, config: uvicorn.Config, service: Any, url: str, stop: _StopSignal) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: Any,
+        url: str,
+        stop: _StopSignal,
+        files: ReloadableFiles,
+    ) -> None:
         super().__init__(config)
         self._service = service
         self._url = url
         self._stop = stop
+        self._files = files
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if self._stop.came:
@@ -116,6 +129,7 @@ class _Server(uvicorn.Server):
             return
         await super().startup(sockets)
         if self.started:
+            self._files.watch()
             sys.stdout.write(f"replay-server ready on {self._url}\n")
             sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""The settings of a server: the only list of its options, defaults and units."""
+"""The settings of a server, and of commands that ask one: the only list of their options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from replay_server.logs import LOG_FORMATS, LOG_LEVELS
 from replay_wire.messages import Limits
 
-__all__ = ["DURABILITIES", "ServerSettings", "machine_memory_bytes"]
+__all__ = ["DURABILITIES", "ClientSettings", "ServerSettings", "machine_memory_bytes"]
 
 DURABILITIES: Final = ("memory", "process", "power")
 
@@ -22,9 +22,9 @@ _MAX_WAIT_S: Final = 600.0
 _MAX_WRITERS: Final = 65_536
 
 
-def _option(default: Any, help_text: str, kind: Any = None) -> Any:
-    """Return a field that is an option of the command line too; see `replay_server.__main__`."""
-    return field(default=default, metadata={"help": help_text, "kind": kind})
+def _option(default: Any, help_text: str, kind: Any = None, metavar: str | None = None) -> Any:
+    """Return a field that is an option of the command line too; see `replay_server.options`."""
+    return field(default=default, metadata={"help": help_text, "kind": kind, "metavar": metavar})
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ class ServerSettings:
     memory_limit_bytes: int | None = _option(
         None, "Memory of all tables together.  [default: 80 % of the machine's]", range(1, 1 << 60)
     )
+    tokens: Path | None = _option(
+        None, "File of tokens: authentication on. SIGHUP reads it again.", Path
+    )
     tls_cert: Path | None = _option(None, "PEM file of the certificate chain.", Path)
     tls_key: Path | None = _option(None, "PEM file of its private key.", Path)
     log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)
     log_format: str = _option("text", "For people or for machines.", LOG_FORMATS)
-    allow_unauthenticated: bool = _option(
-        False, "Listen beyond this machine though nobody is asked who they are."
-    )
+    allow_unauthenticated: bool = _option(False, "Listen beyond this machine without --tokens.")
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -81,6 +82,24 @@ class ServerSettings:
             max_writers_per_table=_MAX_WRITERS,
             memory_limit_bytes=self.memory_limit_bytes or machine_memory_bytes() * 4 // 5,
         )
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """What a command that asks a server is told; each field is an option, as of ServerSettings."""
+
+    server: str = _option(
+        "http://127.0.0.1:8000",
+        "Server to ask; http+unix://%2Fpath for a socket file.",
+        None,
+        "URL",
+    )
+    token_file: Path | None = _option(
+        None, "File that holds a token.  [default: the variable REPLAY_TOKEN]", Path
+    )
+    tls_ca: Path | None = _option(
+        None, "PEM file of whom to trust for https.  [default: whom the system trusts]", Path
+    )
 
 
 def machine_memory_bytes() -> int:

@@ -1,4 +1,4 @@
-"""The endpoints: method, path, messages and default media type of each.
+"""The endpoints: method, path, messages, default media type and access of each.
 
 The server builds its routes and its OpenAPI document from these, the client its requests.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from replay_wire import messages
+from replay_wire.roles import ACTORS, ADMINS, EVERY_ROLE, LEARNERS, PUBLIC, Access
 from replay_wire.specs import TableSpec
 
 __all__ = [
@@ -43,6 +44,7 @@ class Endpoint:
         request: type of the body; None where there is none.
         reply: type of the answer's body; None for 204.
         default: form of an answer whose client does not say which it wants.
+        access: whom it lets in where authentication is on; the strictest unless it is told.
         body_optional: whether no body at all means a request of defaults.
     """
 
@@ -51,6 +53,7 @@ class Endpoint:
     request: type[msgspec.Struct] | None
     reply: type[msgspec.Struct] | None
     default: MediaType = MediaType.JSON
+    access: Access = ADMINS
     body_optional: bool = False
 
     def url(self, **names: Any) -> str:
@@ -61,13 +64,18 @@ class Endpoint:
 _DATA: Final = MediaType.MSGPACK
 
 INSERT: Final = Endpoint(
-    "POST", "/v1/tables/{table}/insert", messages.InsertRequest, messages.InsertReply, _DATA
+    "POST", "/v1/tables/{table}/insert", messages.InsertRequest, messages.InsertReply, _DATA, ACTORS
 )
 SAMPLE: Final = Endpoint(
-    "POST", "/v1/tables/{table}/sample", messages.SampleRequest, messages.SampleReply, _DATA
+    "POST",
+    "/v1/tables/{table}/sample",
+    messages.SampleRequest,
+    messages.SampleReply,
+    _DATA,
+    LEARNERS,
 )
 MIXED_SAMPLE: Final = Endpoint(
-    "POST", "/v1/sample", messages.MixedSampleRequest, messages.MixedSampleReply, _DATA
+    "POST", "/v1/sample", messages.MixedSampleRequest, messages.MixedSampleReply, _DATA, LEARNERS
 )
 UPDATE_PRIORITIES: Final = Endpoint(
     "POST",
@@ -75,33 +83,39 @@ UPDATE_PRIORITIES: Final = Endpoint(
     messages.PriorityUpdate,
     messages.UpdateReply,
     _DATA,
+    LEARNERS,
 )
 DELETE_ROWS: Final = Endpoint(
     "POST", "/v1/tables/{table}/delete", messages.DeleteRequest, messages.DeleteReply, _DATA
 )
 SCAN: Final = Endpoint(
-    "POST", "/v1/tables/{table}/scan", messages.ScanRequest, messages.ScanReply, _DATA
+    "POST", "/v1/tables/{table}/scan", messages.ScanRequest, messages.ScanReply, _DATA, LEARNERS
 )
 CREATE_TABLE: Final = Endpoint("PUT", "/v1/tables/{table}", TableSpec, messages.TableDocument)
 CHANGE_TABLE: Final = Endpoint(
     "PATCH", "/v1/tables/{table}", messages.TableChange, messages.TableDocument
 )
-DESCRIBE_TABLE: Final = Endpoint("GET", "/v1/tables/{table}", None, messages.TableDocument)
+DESCRIBE_TABLE: Final = Endpoint(
+    "GET", "/v1/tables/{table}", None, messages.TableDocument, access=EVERY_ROLE
+)
 DROP_TABLE: Final = Endpoint("DELETE", "/v1/tables/{table}", None, None)
 RESET_TABLE: Final = Endpoint("POST", "/v1/tables/{table}/reset", None, messages.EmptyReply)
-LIST_TABLES: Final = Endpoint("GET", "/v1/tables", None, messages.TableList)
+LIST_TABLES: Final = Endpoint("GET", "/v1/tables", None, messages.TableList, access=EVERY_ROLE)
 WRITE_CHECKPOINT: Final = Endpoint(
     "POST",
     "/v1/checkpoints",
     messages.CheckpointRequest,
     messages.CheckpointReply,
+    access=LEARNERS,
     body_optional=True,
 )
-LIST_CHECKPOINTS: Final = Endpoint("GET", "/v1/checkpoints", None, messages.CheckpointList)
+LIST_CHECKPOINTS: Final = Endpoint(
+    "GET", "/v1/checkpoints", None, messages.CheckpointList, access=LEARNERS
+)
 RESTORE_CHECKPOINT: Final = Endpoint(
     "POST", "/v1/checkpoints/{name}/restore", None, messages.EmptyReply
 )
 DELETE_CHECKPOINT: Final = Endpoint("DELETE", "/v1/checkpoints/{name}", None, None)
-INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply)
-HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply)
-READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply)
+INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply, access=EVERY_ROLE)
+HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply, access=PUBLIC)
+READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply, access=PUBLIC)

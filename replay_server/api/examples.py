@@ -165,5 +165,14 @@ PROBLEM_DETAILS: Final[dict[ErrorCode, tuple[str, dict[str, Any]]]] = {
         "is still there. Free space on the data directory's disk, or delete tables or checkpoints",
         {},
     ),
+    ErrorCode.UNAUTHENTICATED: (
+        "expected one header Authorization: Bearer TOKEN, with a token of this server; "
+        "there is none",
+        {},
+    ),
+    ErrorCode.FORBIDDEN: (
+        "the token 'dashboard' has the role viewer; this takes admin",
+        {"role": "viewer", "needed": ["admin"]},
+    ),
     ErrorCode.UNAVAILABLE: ("the server is shutting down; try again once it is back", {}),
 }

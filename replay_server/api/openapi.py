@@ -17,8 +17,18 @@ from replay_server.api.examples import EXAMPLES, PROBLEM_DETAILS
 from replay_wire import endpoints, messages
 from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION, Endpoint, MediaType
 from replay_wire.errors import ErrorCode
+from replay_wire.roles import EVERY_ROLE
 
-__all__ = ["operation", "schemas"]
+__all__ = ["SECURITY_SCHEMES", "operation", "schemas"]
+
+SECURITY_SCHEMES: Final = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Made by `replay-server token`; asked for where the server runs with "
+        "`--tokens`.",
+    }
+}
 
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (ErrorCode.INVALID_REQUEST,)
@@ -36,13 +46,19 @@ def operation(
         tag: heading.
         errors: codes that can come of it, beside those of every endpoint.
     """
+    access = endpoint.access
     summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")
     codes = (
         *errors,
         *(_WITH_BODY if endpoint.request else ()),
         *(_ALWAYS if "{" in endpoint.path else ()),
+        *(() if access.is_public else (ErrorCode.UNAUTHENTICATED,)),
+        *(() if access.roles == EVERY_ROLE.roles else (ErrorCode.FORBIDDEN,)),
     )
-    extra: dict[str, Any] = {"parameters": _path_parameters(endpoint.path)}
+    extra: dict[str, Any] = {
+        "parameters": _path_parameters(endpoint.path),
+        "security": [] if access.is_public else [{name: [] for name in SECURITY_SCHEMES}],
+    }
     if endpoint.request is not None:
         extra["requestBody"] = {
             "required": not endpoint.body_optional,

@@ -51,7 +51,11 @@ Handler = Callable[[Call], Awaitable[tuple[int, object]]]
 
 
 class WireRoute(APIRoute):
-    """A route that decodes, calls its handler and encodes, with nothing between."""
+    """A route that decodes, calls its handler and encodes, with nothing between.
+
+    Attributes:
+        wire: its endpoint.
+    """
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class WireRoute(APIRoute):
             tag: heading in the OpenAPI document.
             errors: codes that can come of it, beside those of every endpoint.
         """
-        self._wire = endpoint
+        self.wire = endpoint
         self._handler = handler
         self._service = service
         super().__init__(
@@ -87,18 +91,18 @@ class WireRoute(APIRoute):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = RequestHeaders.of(scope["headers"])
-        answer = partial(send_answer, send, headers, self._wire.default)
+        answer = partial(send_answer, send, headers, self.wire.default)
         try:
             names: dict[str, str] = scope["path_params"]
             for kind, name in names.items():
                 check_resource_name(name, kind)
             message = None
-            if self._wire.request is not None:
+            if self.wire.request is not None:
                 message = await read_message(
                     receive,
                     headers,
-                    self._wire.request,
-                    self._wire.default,
+                    self.wire.request,
+                    self.wire.default,
                     self._service.limits.max_body_bytes,
                     may_be_empty=self._wire.body_optional,
                 )

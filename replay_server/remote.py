@@ -1,0 +1,177 @@
+"""Another server, asked over HTTP: what the client commands of `replay-server` have in common."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
+
+from replay_server.settings import ClientSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from replay_wire.messages import TableDocument
+
+__all__ = ["Remote", "RemoteError"]
+
+_UNIX_SCHEME: Final = "http+unix://"
+_CONNECT_S: Final = 10.0
+_ANSWER_S: Final = 60.0
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_TOKEN_VARIABLE: Final = "REPLAY_TOKEN"
+_MOST_DETAIL: Final = 500
+
+
+class RemoteError(Exception):
+    """A server can't be reached, says no, or is no replay server. Its text is a sentence."""
+
+
+class Remote:
+    """A server somewhere else; a context manager that ends the connection."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        """Connect when first asked.
+
+        Raises:
+            ValueError: the URL is none, or a file that the settings name can't be used.
+        """
+        import httpx  # the server itself has no need of it
+
+        url, path = settings.server.rstrip("/"), None
+        if url.startswith(_UNIX_SCHEME):
+            url, path = "http://localhost", unquote(url.removeprefix(_UNIX_SCHEME))
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"--server {settings.server}: {error}") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ValueError(f"--server: expected a URL such as http://HOST:8000, got {url!r}")
+        self._shown = settings.server
+        headers = {"accept": "application/json"}
+        token = _token(settings)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        transport = httpx.HTTPTransport(
+            uds=path, verify=_trust(settings) if parsed.scheme == "https" else False
+        )
+        # A transport of our own: no proxy, no .netrc with other credentials, no redirects.
+        self._client = httpx.Client(
+            base_url=url, headers=headers, transport=transport, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the connection."""
+        self._client.close()
+
+    def tables(self) -> list[TableDocument]:
+        """Return the documents of its tables, by name.
+
+        Raises:
+            RemoteError: it can't be reached, or says no.
+        """
+        from replay_wire import endpoints
+        from replay_wire.errors import WireFormatError
+        from replay_wire.json_codec import decode_json
+        from replay_wire.messages import TableList
+
+        endpoint = endpoints.LIST_TABLES
+        response = self._ask(endpoint.method, endpoint.url(), answer_s=_ANSWER_S)
+        try:
+            tables: TableList = decode_json(response.content, TableList)
+        except WireFormatError as error:
+            raise RemoteError(f"the answer of {self._shown} can't be read: {error}") from error
+        return tables.tables
+
+    def write_checkpoint(self, name: str | None) -> dict[str, Any]:
+        """Have a checkpoint written and return what the server says of it, once it is whole.
+
+        Raises:
+            RemoteError: it can't be reached, or says no.
+        """
+        document = {} if name is None else {"name": name}
+        response = self._ask("POST", "/v1/checkpoints", document, answer_s=None)
+        try:
+            written = response.json()
+            return {key: written[key] for key in ("name", "tables", "rows", "bytes")}
+        except (ValueError, TypeError, KeyError) as error:
+            raise RemoteError(f"the answer of {self._shown} can't be read") from error
+
+    def _ask(
+        self, method: str, path: str, document: Any = None, *, answer_s: float | None
+    ) -> httpx.Response:
+        """Return the answer to a request, for which the server may take `answer_s` seconds."""
+        import httpx
+
+        from replay_wire.endpoints import PROTOCOL_HEADER
+
+        timeout = httpx.Timeout(_CONNECT_S, read=answer_s)
+        try:
+            response = self._client.request(method, path, json=document, timeout=timeout)
+        except httpx.TransportError as error:
+            kind = type(error).__name__
+            raise RemoteError(f"no answer from {self._shown}: {_plain(error) or kind}") from error
+        if PROTOCOL_HEADER not in response.headers:
+            raise RemoteError(
+                f"{self._shown} answered {response.status_code}, but is no replay server"
+            )
+        if not response.is_success:
+            raise RemoteError(f"{self._shown} says no: {_refusal(response)}")
+        return response
+
+
+def _token(settings: ClientSettings) -> str | None:
+    """Return the token of the settings' file, or else of the environment; None without either.
+
+    Raises:
+        ValueError: there is a file or a variable, but no token in it. What it holds is not told.
+    """
+    if settings.token_file is not None:
+        where = f"--token-file {settings.token_file}"
+        try:
+            token = settings.token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"{where} can't be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ValueError(f"{where} is no text") from None
+    else:
+        where, token = _TOKEN_VARIABLE, os.environ.get(_TOKEN_VARIABLE, "")
+        if not token:
+            return None
+    if not _TOKEN.fullmatch(token):
+        raise ValueError(f"{where} holds no token; expected one as replay-server token prints it")
+    return token
+
+
+def _trust(settings: ClientSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.tls_ca)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or "it holds no certificate"
+        raise ValueError(f"--tls-ca {settings.tls_ca} can't be used: {reason}") from error
+
+
+def _refusal(response: httpx.Response) -> str:
+    """Return what a problem says, as one plain line."""
+    try:
+        problem = response.json()
+        return _plain(f"{response.status_code} {problem['code']}: {problem['detail']}")
+    except (ValueError, TypeError, KeyError):
+        return f"{response.status_code} {response.reason_phrase}"
+
+
+def _plain(text: object) -> str:
+    """Return a foreign text without what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in str(text))[:_MOST_DETAIL]
