@@ -84,7 +84,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         raise click.UsageError(f"--config {path}: expected tables to be declared as [tables.NAME]")
     context.meta[_TABLES_KEY] = tables
     known = _known_keys(context)
-    unknown = sorted(set(values) - known)
+    unknown = sorted(key for key in values if key not in known or isinstance(values[key], dict))
     if unknown:
         raise click.UsageError(
             f"--config {path} has the unknown key {unknown[0]!r}; "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 import ssl
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote
 
 from replay_server.settings import ClientSettings
+from replay_wire.bearer import authorization, find_token
 
 if TYPE_CHECKING:
     import httpx
@@ -21,8 +20,6 @@ __all__ = ["Remote", "RemoteError"]
 _UNIX_SCHEME: Final = "http+unix://"
 _CONNECT_S: Final = 10.0
 _ANSWER_S: Final = 60.0
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
-_TOKEN_VARIABLE: Final = "REPLAY_TOKEN"
 _MOST_DETAIL: Final = 500
 
 
@@ -52,9 +49,9 @@ class Remote:
             raise ValueError(f"--server: expected a URL such as http://HOST:8000, got {url!r}")
         self._shown = settings.server
         headers = {"accept": "application/json"}
-        token = _token(settings)
+        token = find_token(settings.token_file)
         if token is not None:
-            headers["authorization"] = f"Bearer {token}"
+            headers["authorization"] = authorization(token)
         transport = httpx.HTTPTransport(
             uds=path, verify=_trust(settings) if parsed.scheme == "https" else False
         )
@@ -130,29 +127,6 @@ class Remote:
         if not response.is_success:
             raise RemoteError(f"{self._shown} says no: {_refusal(response)}")
         return response
-
-
-def _token(settings: ClientSettings) -> str | None:
-    """Return the token of the settings' file, or else of the environment; None without either.
-
-    Raises:
-        ValueError: there is a file or a variable, but no token in it. What it holds is not told.
-    """
-    if settings.token_file is not None:
-        where = f"--token-file {settings.token_file}"
-        try:
-            token = settings.token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(f"{where} can't be read: {error.strerror}") from error
-        except UnicodeDecodeError:
-            raise ValueError(f"{where} is no text") from None
-    else:
-        where, token = _TOKEN_VARIABLE, os.environ.get(_TOKEN_VARIABLE, "")
-        if not token:
-            return None
-    if not _TOKEN.fullmatch(token):
-        raise ValueError(f"{where} holds no token; expected one as replay-server token prints it")
-    return token
 
 
 def _trust(settings: ClientSettings) -> ssl.SSLContext:

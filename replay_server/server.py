@@ -60,6 +60,7 @@ def serve(settings: ServerSettings) -> None:
             server_header=False,
             headers=[(PROTOCOL_HEADER, str(PROTOCOL_VERSION))],
             backlog=2048,
+            http=_http_protocol(),
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
@@ -73,6 +74,14 @@ def serve(settings: ServerSettings) -> None:
             listener.close()
             if settings.uds is not None:
                 settings.uds.unlink(missing_ok=True)
+
+
+def _http_protocol() -> Any:
+    try:
+        from replay_server.http_protocol import BoundedHttpProtocol
+    except ImportError:  # where there is no httptools
+        return "h11"
+    return BoundedHttpProtocol
 
 
 class _StopSignal:

@@ -35,9 +35,8 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-        raise TlsFilesError(certificate, key, str(reason)) from error
+    except (OSError, ValueError) as error:
+        raise TlsFilesError(certificate, key, _reason(error)) from error
     return context
 
 
@@ -49,6 +48,15 @@ def reload_certificate(context: ssl.SSLContext, certificate: Path, key: Path) ->
     """
     server_context(certificate, key)  # half of a broken pair must not get into the one in use
     context.load_cert_chain(certificate, key, password=_no_passphrase)
+
+
+def _reason(error: Exception) -> str:
+    """Return in plain words what OpenSSL, or the file system, has to say."""
+    if not isinstance(error, ssl.SSLError):
+        return getattr(error, "strerror", None) or str(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "they hold no PEM certificate with its private key"
 
 
 def _no_passphrase() -> str:

@@ -3,6 +3,7 @@
 import ssl
 import time
 from copy import copy
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from agent_client.replay_client.row_verbs import RowVerbs
 from agent_client.transport.channel import Channel
 from agent_client.transport.patience import Patience
 from replay_wire import endpoints
+from replay_wire.bearer import find_token
 from replay_wire.messages import InfoReply
 
 __all__ = ["ReplayClient"]
@@ -30,6 +32,7 @@ class ReplayClient(RowVerbs):
         server: str | httpx.Client = "http://127.0.0.1:8000",
         *,
         token: str | None = None,
+        tls_ca: str | Path | None = None,
         timeout_s: float = Patience.timeout_s,
         connect_timeout_s: float = Patience.connect_timeout_s,
         total_timeout_s: float = Patience.total_timeout_s,
@@ -41,7 +44,9 @@ class ReplayClient(RowVerbs):
         Args:
             server: the server's URL (`http+unix://%2Fpath` for a socket file), or an httpx.Client
                 with `base_url` set that does the sending and stays the caller's.
-            token: for a server with authentication.
+            token: for a server with authentication; None takes the variable REPLAY_TOKEN, unless an
+                httpx.Client does the sending.
+            tls_ca: PEM file of the authorities to trust for https, those of the system not.
             timeout_s: how long the server may be silent, and how long to wait for a connection
                 while all are in use; what a request asks the server to wait is added.
             connect_timeout_s: how long until a connection stands.
@@ -49,11 +54,16 @@ class ReplayClient(RowVerbs):
                 it asks the server to wait is added.
             attempts: how often a request goes out at most, where it is safe to send it again
                 (docs/client.md); 1 never sends one again.
-            ssl_context: for https; None trusts what the system trusts.
+            ssl_context: for https, in place of `tls_ca`; None trusts what the system trusts.
 
         Raises:
-            ValueError: the URL is none of a replay server, or a limit is not positive.
+            ValueError: the URL is none of a replay server, a limit is not positive, the token is
+                none, or `tls_ca` is no file of certificates.
         """
+        if token is None and isinstance(server, str):
+            token = find_token(None)
+        if tls_ca is not None:
+            ssl_context = _context_that_trusts(tls_ca)
         patience = Patience(timeout_s, connect_timeout_s, total_timeout_s, attempts)
         self._channel = Channel(server, token=token, patience=patience, verify=ssl_context)
         self._signatures: dict[str, Signature] = {}
@@ -111,3 +121,11 @@ class ReplayClient(RowVerbs):
                 pause_s = min(2 * pause_s, _READY_POLL_LONGEST_S)
             else:
                 return
+
+
+def _context_that_trusts(authorities: str | Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:  # ssl.SSLError is one
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ValueError(f"tls_ca {authorities} can't be used: {reason}") from error

@@ -49,6 +49,12 @@ class TrainSettings:
     server: str | None = _setting(
         None, "Replay server to use.  [default: starts one and stops it]", metavar="URL"
     )
+    token_file: Path | None = _setting(
+        None, "File that holds a token.  [default: $REPLAY_TOKEN]", metavar="FILE"
+    )
+    tls_ca: Path | None = _setting(
+        None, "PEM file of whom to trust for https.  [default: the system's]", metavar="FILE"
+    )
     table: str | None = _setting(
         None, "Table to fill, kept after.  [default: one of its own, dropped]", metavar="NAME"
     )
@@ -115,7 +121,11 @@ class RunConfig:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self.dqn).items()
         }
-        document = {name: value for name, value in settings.items() if value is not None}
+        document = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in settings.items()
+            if value is not None
+        }
         return {**document, "dqn": hyperparameters}
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ from agent_client.seeding import EpisodePurpose, seed_everything
 from agent_client.training_loop import StopReason, TrainingLoop, TrainingPlan, TrainingProgress
 from agent_client.writer import RowWriter
 from agent_client.writer.step_writer import StepWriter
+from replay_wire.bearer import find_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
 
     with ExitStack() as stack:
         url = settings.server or stack.enter_context(EmbeddedServer()).url
-        client = stack.enter_context(_connect(url))
+        client = stack.enter_context(_connect(url, settings.token_file, settings.tls_ca))
         table = stack.enter_context(_open_table(client, run, environment))
         folder.create(run.to_toml())
         tracker = open_tracker(settings.tracker, folder.tracker)
@@ -209,11 +211,11 @@ def _reached(best_return: float | None, stop_return: float | None) -> bool:
     return best_return is not None and stop_return is not None and best_return >= stop_return
 
 
-def _connect(url: str) -> ReplayClient:
+def _connect(url: str, token_file: Path | None, tls_ca: Path | None) -> ReplayClient:
     try:
-        return ReplayClient(url)
+        return ReplayClient(url, token=find_token(token_file), tls_ca=tls_ca)
     except ValueError as error:
-        raise SettingsError(f"--server: {error}") from error
+        raise SettingsError(str(error)) from error
 
 
 def _open_table(

@@ -29,6 +29,7 @@ from agent_client.transport.replay_transport import (
 from agent_client.transport.replies import Answer, Reader, read_reply
 from agent_client.transport.retries import RetryRule
 from agent_client.transport.timeouts import Timeouts
+from replay_wire.bearer import authorization
 from replay_wire.codec import Buffer, encode
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.specs import check_resource_name
@@ -78,7 +79,7 @@ class Channel:
             verify: for https; None trusts what the system trusts.
 
         Raises:
-            ValueError: the URL has no scheme or host.
+            ValueError: the URL has no scheme or host, or the token is none.
         """
         self._patience = patience
         self._transport: ReplayTransport | None = None
@@ -103,7 +104,7 @@ class Channel:
             {"host": url.netloc.decode("ascii"), "connection": "keep-alive", **_MEDIA_TYPE_HEADERS}
         )
         if token is not None:
-            self._headers["authorization"] = f"Bearer {token}"
+            self._headers["authorization"] = authorization(token)
         self._origin = Origin.of(url)
         self._urls: dict[tuple[str, str], str] = {}
         self._heads: dict[tuple[str, str], bytes] = {}

@@ -19,6 +19,7 @@ from replay_server.api.authentication import (
     is_public_page,
     refusal,
 )
+from replay_server.api.cross_site import refuse_other_sites
 from replay_server.api.direct_app import DirectApp
 from replay_server.api.error_replies import problem
 from replay_server.api.head_as_get import HeadAsGetMiddleware
@@ -91,6 +92,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     if tokens is not None:
         guard_routes(app, tokens)  # the last of all: it guards the routes that there are
+    else:
+        refuse_other_sites(app)
     return app
 
 

@@ -6,7 +6,6 @@ It decides by the request's head alone, before a name is looked up or a byte of 
 from __future__ import annotations
 
 import logging
-import re
 from typing import Final
 
 from fastapi import FastAPI
@@ -17,6 +16,7 @@ from replay_server.api.bodies import send_answer
 from replay_server.api.error_replies import problem
 from replay_server.api.headers import RequestHeaders
 from replay_server.token_book import TokenBook
+from replay_wire.bearer import token_in
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.messages import Problem
@@ -29,10 +29,6 @@ logger = logging.getLogger(__name__)
 CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 _PUBLIC_PAGES: Final = frozenset({"/", "/docs", "/openapi.json"})
 _PUBLIC_FOLDERS: Final = frozenset({"/docs/assets"})
-_MOST_TOKEN_BYTES: Final = 512
-_BEARER: Final = re.compile(
-    rb"bearer +([A-Za-z0-9._~+/=-]{1,%d})" % _MOST_TOKEN_BYTES, re.IGNORECASE
-)
 
 
 def access_of(route: BaseRoute) -> Access:
@@ -70,12 +66,12 @@ def guard_routes(app: FastAPI, tokens: TokenBook) -> None:
 def refusal(scope: Scope, access: Access, tokens: TokenBook) -> Problem | None:
     """Return why a request is refused: 401 without a known token, 403 without the right role."""
     given = [value for name, value in scope["headers"] if name == b"authorization"]
-    found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
-    record = None if found is None else tokens.find(found[1])
+    token = token_in(given)
+    record = None if token is None else tokens.find(token)
     if record is None:
         if not given:
             reason = "there is none"
-        elif found is None:
+        elif token is None:
             reason = "what came is no such header"
         else:
             reason = "this token is not known"

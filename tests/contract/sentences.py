@@ -375,4 +375,14 @@ SENTENCES: dict[str, str] = {
     "beyond one is 413, decided before memory is taken for it": (
         "limits.batch_size_times_batches_has_a_limit"
     ),
+    "every endpoint wants `Authorization: Bearer TOKEN`, except": (
+        "roles.strangers_are_let_in_to_public_endpoints_only"
+    ),
+    "holds no data: the page `/` with its assets, `/docs` and `/openapi.json`": (
+        "roles.pages_without_data_ask_for_nothing"
+    ),
+    "A token has a role": "roles.a_role_may_what_the_protocol_says",
+    "Every role may GET `/v1/info`, `/metrics`, tables and their stats": (
+        "roles.a_role_may_what_the_protocol_says"
+    ),
 }

@@ -15,6 +15,9 @@ import pytest
 from replay_server import __version__
 from replay_server.__main__ import main
 from replay_server.settings import ServerSettings
+from replay_server.token_file import add_token
+from replay_wire.roles import Role
+from tests.certificates import Certificate
 from tests.replay_server.processes import Command
 
 
@@ -40,7 +43,13 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "server.toml"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--help"], ["-h"], ["serve", "--help"], ["token", "--help"]),
+        *(["tables", "--help"], ["checkpoint", "--help"]),
+    ],
+)
 def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str], arguments: list[str]):
     assert run(*arguments) == 0
 
@@ -91,16 +100,17 @@ def test_the_line_wins_over_the_environment_and_that_over_the_file(
 def test_every_option_is_a_variable_and_a_key_of_the_file(
     served: list[ServerSettings], config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    pem = tmp_path / "x.pem"
-    pem.touch()
+    certificate = Certificate(tmp_path)
+    add_token(tmp_path / "tokens", "someone", Role.VIEWER)
     values: dict[str, Any] = {
         "host": "127.0.0.2",
         "port": 5,
         "uds": str(tmp_path / "s"),
         "max_body_bytes": 6,
         "memory_limit_bytes": 7,
-        "tls_cert": str(pem),
-        "tls_key": str(pem),
+        "tokens": str(tmp_path / "tokens"),
+        "tls_cert": str(certificate.chain),
+        "tls_key": str(certificate.key),
         "log_level": "debug",
         "log_format": "json",
         "allow_unauthenticated": True,
@@ -144,6 +154,26 @@ def test_the_file_itself_may_be_named_by_the_environment(
         ["serve", "--tls-cert", "cert.pem"],
         ["serve", "--tls-key", "key.pem"],
         ["serve", "--tls-cert", "no-such.pem", "--tls-key", "no-such.pem"],
+        ["serve", "--tls-cert", __file__, "--tls-key", __file__],
+        ["serve", "--tokens", "no-such-file"],
+        ["serve", "--tokens", "."],
+        ["serve", "--tokens", __file__],
+        ["serve", "--tokens", "/dev/null"],
+        ["serve", "--tokens", "/dev/null", "--allow-unauthenticated"],
+        ["token"],
+        ["token", "--role", "viewer", "--name", "a"],
+        ["token", "--role", "viewer", "--tokens", "x"],
+        ["token", "--name", "a", "--tokens", "x"],
+        ["token", "--role", "root", "--name", "a", "--tokens", "x"],
+        ["token", "--role", "viewer", "--name", "a b", "--tokens", "x"],
+        ["token", "--role", "viewer", "--name", "a", "--tokens", "/no/such/folder/x"],
+        ["tables", "--server", "ftp://x"],
+        ["tables", "--server", "127.0.0.1:8000"],
+        ["tables", "--token-file", "no-such-file"],
+        ["tables", "--token-file", "/dev/null"],
+        ["tables", "--server", "https://127.0.0.1:1", "--tls-ca", "no-such-file"],
+        ["tables", "--server", "https://127.0.0.1:1", "--tls-ca", __file__],
+        ["checkpoint", "--tables", "x"],
         ["serve", "--host", "0.0.0.0"],
         ["serve", "--host", "::"],
         ["serve", "--host", ""],
@@ -204,6 +234,24 @@ def test_a_socket_file_needs_no_permission_whatever_the_host(
     run("serve", "--host", "0.0.0.0", "--uds", str(tmp_path / "s"))
 
     assert served[0].uds == tmp_path / "s"
+
+
+def test_the_world_needs_no_permission_where_tokens_are_asked_for(
+    served: list[ServerSettings], tmp_path: Path
+):
+    add_token(tmp_path / "tokens", "someone", Role.VIEWER)
+
+    assert run("serve", "--host", "0.0.0.0", "--tokens", str(tmp_path / "tokens")) == 0
+
+    assert served[0].tokens == tmp_path / "tokens"
+
+
+def test_a_file_may_hold_options_of_other_commands_too(served: list[ServerSettings], config: Path):
+    config.write_text('port = 3\nserver = "http://127.0.0.1:3"\ntoken_file = "x"\nname = "n"\n')
+
+    assert run("serve", "--config", str(config)) == 0
+
+    assert served[0].port == 3
 
 
 def test_the_world_is_let_in_where_that_is_said(tmp_path: Path):

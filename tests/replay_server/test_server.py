@@ -2,11 +2,8 @@
 
 import http.client
 import json
-import shlex
 import signal
 import socket
-import ssl
-import subprocess
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +15,7 @@ import uvicorn
 
 from replay_server.api.app import create_app
 from replay_server.listening import listen
+from replay_server.reloadable_files import ReloadableFiles
 from replay_server.server import _Server, _StopSignal
 from replay_server.settings import ServerSettings
 from tests.replay_server.processes import Command
@@ -178,32 +176,19 @@ def test_requests_under_way_are_answered_before_it_ends(tmp_path: Path):
         assert command.ended() == (0, "")
 
 
-def test_tls(tmp_path: Path):
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command_line = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost "
-        f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
-    )
-    subprocess.run(shlex.split(command_line), check=True, capture_output=True)
-    options = ("--port", "0", "--tls-cert", str(certificate), "--tls-key", str(key))
-    with Command("serve", *options, folder=tmp_path) as command:
-        url = command.url()
-        assert url.startswith("https://127.0.0.1:")
-        context = ssl.create_default_context(cafile=str(certificate))
-        with context.wrap_socket(connect(url), server_hostname="127.0.0.1") as connection:
-            assert get(connection, "/healthz")[0] == 200
-
-        with connect(url) as plain, pytest.raises((ConnectionError, http.client.HTTPException)):
-            get(plain, "/healthz")
-
-
 def test_a_stop_that_was_swallowed_while_it_started_is_not_forgotten(
     capsys: pytest.CaptureFixture[str],
 ):
     app = create_app(ServerSettings())
     stopped = cast("_StopSignal", SimpleNamespace(came=True))
     with listen("127.0.0.1", 0, None) as listener:
-        server = _Server(uvicorn.Config(app), app.state.service, "http://x", stopped)
+        server = _Server(
+            uvicorn.Config(app),
+            app.state.service,
+            "http://x",
+            stopped,
+            ReloadableFiles(ServerSettings()),
+        )
 
         server.run(sockets=[listener])  # returns
 

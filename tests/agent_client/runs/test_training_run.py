@@ -15,6 +15,8 @@ from agent_client.replay_client import ReplayClient
 from agent_client.reporting.metrics import read_metrics
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
+from tests.certificates import Certificate
+from tests.guarded_server import GuardedServer, TokenFile
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +82,27 @@ def test_named_table_is_used_again_with_what_it_holds(server_url: str, tmp_path:
         read_metrics(tmp_path / run / "metrics.csv")[-1].learner_steps for run in ("one", "two")
     ]
     assert learned == [(150 - 100 + 10) // 10 * 2, 150 // 10 * 2]
+
+
+def test_a_server_with_tokens_and_tls_is_used_as_any_other(tmp_path: Path) -> None:
+    certificate, file = Certificate(tmp_path), TokenFile(tmp_path / "tokens")
+    server = GuardedServer(file, f"--tls-cert={certificate.chain}", f"--tls-key={certificate.key}")
+    token = tmp_path / "token"
+    token.write_text(file.tokens["admin"])
+    folder = RunFolder(tmp_path / "run")
+    arguments = ["train", *SHORT, "--steps", "150", "--server", server.url]
+    arguments += ["--token-file", str(token), "--tls-ca", str(certificate.authority)]
+
+    code = main([*arguments, "--out", str(folder.path)])
+    server.stop()
+
+    assert code == 0
+    config = (folder.path / "config.toml").read_text()
+    assert f'token_file = "{token}"' in config
+    assert not [
+        path for path in folder.path.rglob("*")
+        if path.is_file() and file.tokens["admin"].encode() in path.read_bytes()
+    ]  # fmt: skip
 
 
 def test_named_table_of_another_environment_is_refused(
