@@ -22,12 +22,14 @@ COPY replay_wire replay_wire
 COPY replay_server replay_server
 RUN pip --python /opt/replay/bin/python install --no-deps . \
     && rm /opt/replay/bin/agent-client
-COPY docker/healthcheck.py docker/start-server.sh /opt/replay/bin/
+COPY docker/healthcheck.py docker/make-tokens.sh docker/start-server.sh /opt/replay/bin/
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin replay \
-    && install --directory --owner=replay --group=replay /data
+    && install --directory --owner=replay --group=replay /data \
+    && install --directory --owner=replay --group=replay --mode=0700 \
+        /tokens/hashes /tokens/agent /tokens/people
 COPY --from=builder /opt/replay /opt/replay
 # The kernels are compiled for any processor of the architecture: those made for the one that builds
 # would be compiled once more on each other one. In a draw the difference is lost in the noise.
