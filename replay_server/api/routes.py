@@ -104,7 +104,7 @@ class WireRoute(APIRoute):
                     self.wire.request,
                     self.wire.default,
                     self._service.limits.max_body_bytes,
-                    may_be_empty=self._wire.body_optional,
+                    may_be_empty=self.wire.body_optional,
                 )
             call = Call(self._service, message, names, partial(client_gone, receive))
             status, reply = await self._handler(call)
