@@ -1,4 +1,4 @@
-"""Do four learners and sixteen writers get as much from one server as one learner alone, and fairly?
+"""Do four learners and sixteen writers get as much from one server as one learner, and fairly?
 
 Workload A: first one learner draws batches of 256 transitions, then four do, while sixteen writers
 insert a few steps at a time. Every step bears a checksum of its frame, and learners check each row
@@ -85,7 +85,7 @@ def write(url: str, number: int, go: Event, stop: Event, results: Any) -> None:
 
 
 def probe(url: str, go: Event, stop: Event, results: Any) -> None:
-    """Take the time of small inserts, and of raw exchanges of the same bytes, until told to stop."""
+    """Take the time of small inserts and of raw exchanges of the same bytes, until told to stop."""
     inserts: list[float] = []
     pings: list[float] = []
     columns = {name: column[:1] for name, column in steps(1, 0).items()}
