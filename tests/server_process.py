@@ -16,6 +16,7 @@ class ServerProcess:
 
     Attributes:
         url: where it serves.
+        pid: of the process.
     """
 
     def __init__(self, *options: str) -> None:
@@ -27,6 +28,7 @@ class ServerProcess:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self.pid = self._process.pid
         alarm = threading.Timer(_READY_WITHIN_S, self._process.kill)
         alarm.start()
         assert self._process.stdout is not None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import unquote
 
 import msgpack
 import numpy as np
@@ -78,12 +79,28 @@ class Answer:
         return values_of(self.document["columns"][name])
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection to a socket file, whose path is the percent-encoded host."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(unquote(self.host))
+
+
 class Peer:
     """One connection, kept alive."""
 
     def __init__(self, url: str) -> None:
-        self.address = url.removeprefix("http://")
-        self._connection = http.client.HTTPConnection(self.address, timeout=2 * LONG_S)
+        scheme, _, self.address = url.partition("://")
+        kind = _UnixConnection if scheme == "http+unix" else http.client.HTTPConnection
+        self._connection = kind(self.address, timeout=2 * LONG_S)
+
+    @property
+    def local_port(self) -> int:
+        """The port of this end, which tells one connection from another."""
+        port: int = self._connection.sock.getsockname()[1]
+        return port
 
     def close(self) -> None:
         self._connection.close()

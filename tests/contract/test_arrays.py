@@ -39,6 +39,26 @@ def test_arrays_of_every_dtype_go_both_ways_in_json(table: TablePeer, dtype: str
     assert read == sent
 
 
+def test_bools_are_true_and_false_in_json(table: TablePeer):
+    table.make()
+    wired = nested("|b1", [True, False])
+    table.peer.json("POST", f"{table.path}/insert", {"columns": {"v": wired}})
+
+    body = table.peer.json("POST", f"{table.path}/scan", {}).body
+
+    assert b"[true,false]" in body.replace(b" ", b"")
+
+
+def test_data_is_in_c_order(table: TablePeer):
+    table.make()
+    rows = [[1, 2, 3], [4, 5, 6]]
+    table.post("insert", {"columns": {"v": array("<i2", rows)}})
+
+    wired = table.scan().document["columns"]["v"]
+
+    assert (wired["shape"], wired["data"]) == ([2, 3], bytes((1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0)))
+
+
 @pytest.mark.parametrize(
     "text", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"null"], ids=lambda text: text.decode()
 )

@@ -94,6 +94,39 @@ def test_accept_chooses_the_form_of_the_answer(
     assert table.post("scan", {}, accept=accept).form == data
 
 
+def test_control_endpoints_default_to_json_and_data_endpoints_to_messagepack(table: TablePeer):
+    table.make()
+    keys, priorities = nested("<i8", []), nested("<f8", [])
+    data = {
+        "insert": {"columns": {"x": nested("<i8", [1, 2])}},
+        "sample": {"batch_size": 1},
+        "update-priorities": {"keys": keys, "priorities": priorities},
+        "delete": {"keys": keys},
+        "scan": {},
+    }
+    parts = {"parts": [{"table": table.name, "batch_size": 1}]}
+    posted = {
+        verb: table.peer.json("POST", f"{table.path}/{verb}", document, accept=None)
+        for verb, document in data.items()
+    }
+    posted["/v1/sample"] = table.peer.json("POST", "/v1/sample", parts, accept=None)
+    control = [
+        table.peer.get("/v1/info"),
+        table.peer.get("/v1/tables"),
+        table.peer.get(table.path),
+        table.peer.msgpack("PATCH", table.path, {"sampler": {"beta": 0.5}}),
+        table.peer.msgpack("PUT", table.path, {"capacity": 100}),
+        table.peer.send("POST", f"{table.path}/reset"),
+        table.peer.get("/healthz"),
+        table.peer.get("/readyz"),
+    ]
+
+    assert {verb: (a.status, a.form) for verb, a in posted.items()} == dict.fromkeys(
+        posted, (200, MSGPACK)
+    )
+    assert [(answer.status, answer.form) for answer in control] == [(200, JSON)] * len(control)
+
+
 def test_a_problem_comes_in_the_form_that_was_accepted(table: TablePeer):
     plain = table.peer.get(table.path)
     packed = table.peer.get(table.path, accept=MSGPACK)

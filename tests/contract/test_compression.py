@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import msgpack
 import pytest
@@ -167,13 +168,23 @@ def test_of_several_codings_the_one_liked_best_is_taken(
     assert answer.headers.get("content-encoding") == coding
 
 
-def test_answers_below_a_kilobyte_are_not_compressed(table: TablePeer):
+def test_answers_from_a_kilobyte_on_are_compressed(table: TablePeer):
+    def rows(*lengthened: int) -> Any:  # a 11 in the place of a 1 makes the JSON longer by one
+        return array("|u1", [[11] * count + [1] * (300 - count) for count in lengthened])
+
     table.make()
+    table.post("insert", {"columns": {"v": rows(0)}})
+    missing = 1000 - len(table.post("scan", {}, accept=JSON).body)
+    table.post("insert", {"columns": {"v": rows(missing, missing)}})
 
-    answer = table.post("scan", {}, accept_encoding="gzip, zstd")
+    answers = []
+    for after in (0, 1):  # `more` is true, and then false, which is one longer
+        page = {"after": after, "limit": 1}
+        plain = table.post("scan", page, accept=JSON)
+        asked = table.post("scan", page, accept=JSON, accept_encoding="gzip")
+        answers.append((len(plain.body), asked.headers.get("content-encoding")))
 
-    assert len(answer.body) < 1000
-    assert "content-encoding" not in answer.headers
+    assert answers == [(999, None), (1000, "gzip")]
 
 
 def test_a_large_compressed_insert_is_stored_as_it_was_sent(table: TablePeer):

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.contract.peer import JSON, MSGPACK, PROBLEM, Peer, TablePeer
+from tests.contract.peer import JSON, MSGPACK, PROBLEM, Peer, TablePeer, array
 
 VERBS = ("insert", "sample", "update-priorities", "delete", "scan", "reset")
 
@@ -163,6 +163,31 @@ def test_a_detail_stays_short_whatever_came(table: TablePeer, length: int):
 
         assert answer.code == "invalid_request"  # which checks the length of detail
         assert len(answer.body) < 2000
+
+
+@pytest.mark.parametrize(
+    ("verb", "document", "told"),
+    [
+        ("insert", {"columns": {"x": array("<i4", [1])}}, ["x", "<i8", "<i4"]),
+        ("insert", {"columns": {"x": array("<i8", [[1, 2]])}}, ["x", "[N]", "[1, 2]"]),
+        ("sample", {"batch_size": 0}, ["batch_size", ">= 1", "0"]),
+        ("sample", {"batch_size": 1, "columns": ["y"]}, ["y", "x"]),
+        ("sample", {"batch_size": 1, "beta": "1"}, ["beta", "float", "str"]),
+        ("update-priorities", {"keys": array("<i4", [1]), "priorities": array("<f8", [1])},
+         ["keys", "<i8", "<i4"]),
+        ("scan", {"order": "age"}, ["order", "age"]),
+    ],
+)  # fmt: skip
+def test_a_detail_tells_where_what_was_expected_and_what_came(
+    table: TablePeer, verb: str, document: dict, told: list[str]
+):
+    table.make(columns={"x": {"dtype": "<i8", "shape": []}})
+    table.fill([0])
+
+    answer = table.post(verb, document)
+
+    assert answer.status == 422
+    assert [part for part in told if part not in answer.document["detail"]] == []
 
 
 def test_requests_may_come_before_the_answer_to_the_one_before(peer: Peer):

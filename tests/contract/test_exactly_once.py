@@ -1,8 +1,12 @@
 """Section 5: one sequence sent by many at the same time."""
 
+import socket
 import threading
 
-from tests.contract.peer import Answer, Peer, TablePeer
+import msgpack
+import pytest
+
+from tests.contract.peer import LONG_S, Answer, Peer, TablePeer, array
 from tests.contract.steps import StepPeer, columns_of, episode, transitions
 
 RETRIES = 8
@@ -34,6 +38,57 @@ def test_retries_that_arrive_at_the_same_time_are_one_insert(table: TablePeer):
         same = [answer for number, answer in answers if number == sequence]
         assert sum(not answer.document["duplicate"] for answer in same) == 1
         assert len({answer.document["keys"]["data"] for answer in same}) == 1
+
+
+def test_an_insert_whose_answer_was_lost_happens_once(table: TablePeer):
+    table.make()
+    writer = {"id": "w", "sequence": 1}
+    table.wait_for_insert([5, 6], writer=writer).hang_up()  # done, and the answer read by nobody
+
+    again = table.insert([5, 6], writer=writer)
+
+    assert again.document["duplicate"] is True
+    assert [x for x, _ in table.contents().values()] == [5, 6]
+
+
+@pytest.mark.slow  # as many inserts as there may be writers, and two more
+def test_writers_are_forgotten_beyond_the_limit_the_longest_silent_first(table: TablePeer):
+    most = table.peer.get("/v1/info").document["limits"]["max_writers_per_table"]
+    table.make()
+    for name in ("first", "second"):
+        table.insert([0], writer={"id": name, "sequence": 5})
+    send_empty_inserts(table, [f"{number}" for number in range(most - 2)])
+    assert table.insert([1], writer={"id": "first", "sequence": 5}).document["duplicate"] is True
+
+    table.insert([2], writer={"id": "one more", "sequence": 0})
+
+    told = {
+        name: table.insert([3], writer={"id": name, "sequence": 5}).document["duplicate"]
+        for name in ("first", "second")
+    }
+    assert told == {"first": True, "second": False}
+
+
+def send_empty_inserts(table: TablePeer, writers: list[str]) -> None:
+    """Insert nothing once for each writer, many requests before the first answer."""
+    host, _, port = table.peer.address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=LONG_S) as connection:
+        for first in range(0, len(writers), 500):
+            some = writers[first : first + 500]
+            connection.sendall(b"".join(empty_insert(table, writer) for writer in some))
+            answered = 0
+            received = b""
+            while answered < len(some):
+                received = received[-20:] + connection.recv(1 << 16)
+                answered += received.count(b"HTTP/1.1 200 OK")
+                received = received[received.rfind(b"HTTP/1.1 200 OK") + 1 :]
+
+
+def empty_insert(table: TablePeer, writer: str) -> bytes:
+    stamp = {"id": writer, "sequence": 0}
+    body = msgpack.packb({"columns": {"x": array("<i8", [])}, "writer": stamp})
+    head = f"POST {table.path}/insert HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def test_a_repeated_insert_of_steps_does_not_go_on_in_their_stream(steps: StepPeer):

@@ -33,6 +33,16 @@ def test_it_goes_within_a_batch_too(table: TablePeer):
     assert table.stats()["size"] == 0
 
 
+def test_consumed_rows_make_no_room_for_older_ones(table: TablePeer):
+    table.make(capacity=3, sampler={"kind": "lifo"}, max_times_sampled=1)
+    keys = table.fill([10, 11, 12])
+    assert table.sample(2).array("keys").tolist() == [keys[2], keys[1]]
+
+    table.fill([13])  # rows of the last three keys only, two of which are consumed
+
+    assert [x for x, _ in table.contents().values()] == [13]
+
+
 def test_probabilities_are_those_of_each_draw(table: TablePeer):
     table.make(sampler={"alpha": 1.0, "beta": 1.0}, max_times_sampled=1)
     table.fill([1, 2, 3, 4], [1, 2, 3, 4])

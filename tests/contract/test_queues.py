@@ -80,6 +80,17 @@ def test_clients_that_hang_up_lose_nothing_of_a_queue(table: TablePeer):
     assert table.stats()["inserted_total"] == 2
 
 
+def test_an_answer_lost_on_its_way_is_lost(table: TablePeer):
+    table.make(rate_limiter=queue(4))
+    table.fill([0, 1, 2])
+
+    table.wait_for_sample(2).hang_up()  # drawn, and the answer read by nobody
+
+    assert table.sample(1).column("x").tolist() == [2]
+    assert table.sample(1).code == "rate_limited"
+    assert table.stats()["sampled_total"] == 3
+
+
 def test_a_deletion_wakes_an_insert_that_then_leaves_few(table: TablePeer):
     table.make(rate_limiter=queue(2))
     keys = table.fill([0, 1])

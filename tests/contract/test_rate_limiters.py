@@ -41,6 +41,15 @@ def test_draws_and_inserts_keep_to_the_ratio(table: TablePeer):
     assert table.stats()["inserted_total"] == 8
 
 
+def test_min_size_counts_items_and_not_rows(steps: StepPeer):
+    steps.make(**transitions(), rate_limiter={"min_size": 3})
+    steps.store(episode([1, 2, 3]))
+
+    assert "1 more insert" in steps.sample(1).document["detail"]  # three rows, but two items
+    steps.store(episode([4, 5]))
+    assert steps.sample(1).document["size"] == 3
+
+
 def test_draws_need_min_size_items(table: TablePeer):
     table.make(rate_limiter=ratio(1, 3, 100))
     table.fill([0, 1])

@@ -46,6 +46,23 @@ def test_rewards_are_floats(steps: StepPeer, dtype: str):
     assert (answer.status, answer.document["field"]) == (422, "columns.reward")
 
 
+def test_a_reward_is_one_number(steps: StepPeer):
+    steps.make(**transitions())
+    columns = {**columns_of(episode([1, 2])), "reward": array("<f4", [[0], [0]])}
+
+    assert steps.post("insert", {"columns": columns}).document["field"] == "columns.reward"
+
+
+@pytest.mark.parametrize("name", ["is_first", "is_last", "is_terminal"])
+@pytest.mark.parametrize("wired", [array("|u1", [1, 0]), array("|b1", [[1], [0]])])
+def test_flags_are_bools(steps: StepPeer, name: str, wired: Any):
+    steps.make(**transitions())
+
+    answer = steps.post("insert", {"columns": {**columns_of(episode([1, 2])), name: wired}})
+
+    assert (answer.status, answer.document["field"]) == (422, f"columns.{name}")
+
+
 def test_nested_observations_and_actions_and_further_columns_are_taken(steps: StepPeer):
     columns = columns_of(episode([1, 2]))
     columns["observation/camera"] = columns.pop("observation")

@@ -1,5 +1,6 @@
 """Section 6: tables of steps and their transitions, by hand-made episodes."""
 
+import numpy as np
 import pytest
 
 from tests.contract.steps import StepPeer, columns_of, episode, onward, transitions
@@ -32,6 +33,53 @@ def test_one_step_transitions_by_hand(steps: StepPeer):
         "observation": [2, -2], "action": 9, "reward": 20, "discount": 0,
         "next_observation": [3, -3], "is_first": False, "is_last": False, "is_terminal": False,
     }  # fmt: skip
+
+
+def test_transitions_have_the_defaults_of_the_protocol(steps: StepPeer):
+    steps.make(items={"kind": "transition"})
+    spec = steps.peer.get(steps.path).document["spec"]
+    steps.store(episode([1, 2, 3], end="truncated"))
+
+    answer = steps.sample(4)
+
+    assert spec["items"] == {
+        "kind": "transition", "n_step": 1, "discount": 0.99, "frame_stack": 1,
+    }  # fmt: skip
+    assert set(answer.column("discount").tolist()) == {np.float32(0.99).item()}
+    assert answer.column("observation").shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ({"n_step": 0}, "items.n_step"),
+        ({"frame_stack": 0}, "items.frame_stack"),
+        ({"discount": -0.01}, "items.discount"),
+        ({"discount": 1.01}, "items.discount"),
+        ({"discount": "1"}, "items.discount"),
+        ({"n_step": 8, "frame_stack": 3}, "items.n_step"),
+        ({"length": 3}, "items.length"),
+    ],
+)
+def test_transitions_that_can_not_be_are_refused(steps: StepPeer, keys: dict, field: str):
+    answer = steps.put(capacity=10, items={"kind": "transition", **keys})
+
+    assert (answer.status, answer.document["field"]) == (422, field)
+    fitting = {"kind": "transition", "discount": 1, "n_step": 7, "frame_stack": 3}
+    assert steps.put(capacity=10, items=fitting).status == 201
+
+
+def test_each_observation_is_stored_once(steps: StepPeer):
+    columns = {
+        **{name: {"dtype": "|b1", "shape": []} for name in ("is_first", "is_last", "is_terminal")},
+        "observation": {"dtype": "|u1", "shape": [10_000]},
+        "action": {"dtype": "<i8", "shape": []},
+        "reward": {"dtype": "<f4", "shape": []},
+    }
+
+    steps.make(**transitions(n_step=3, frame_stack=4), capacity=1000, columns=columns)
+
+    assert 1000 * 10_000 < steps.stats()["bytes"] < 1.1 * 1000 * 10_000
 
 
 @pytest.mark.parametrize(("end", "last"), [("terminal", 0.0), ("truncated", 0.5)])
@@ -146,6 +194,26 @@ def test_all_inserts_without_a_writer_are_of_one(steps: StepPeer):
     steps.store(onward([2]), streams=[3])
 
     assert len(steps.items()) == 1
+
+
+def test_inserts_without_streams_are_of_stream_0(steps: StepPeer):
+    steps.make(**transitions())
+    steps.store(episode([1], end="open"))
+    steps.store([*episode([8], end="open"), *onward([2])], streams=[1, 0])
+
+    assert [item["next_observation"][0] for item in steps.items().values()] == [2]
+
+
+def test_a_row_whose_predecessor_was_overwritten_begins_a_fragment(steps: StepPeer):
+    steps.make(**transitions(frame_stack=2), capacity=4)
+    steps.store(episode([1], end="open"), streams=[0])
+    steps.store(episode([11, 12, 13, 14]), streams=[1] * 4)
+
+    keys = steps.store(onward([2, 3, 4]), streams=[0] * 3)
+
+    items = steps.items()
+    assert list(items) == [keys[1]]  # 2 lacks its history, and 4 its future
+    assert items[keys[1]]["observation"] == [[2, -2], [3, -3]]
 
 
 def test_a_reset_begins_streams_anew(steps: StepPeer):

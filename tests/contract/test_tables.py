@@ -39,6 +39,7 @@ def test_defaults_are_those_of_the_protocol(table: TablePeer):
     made = table.peer.json("PUT", table.path, {"capacity": 7})
 
     assert made.status == 201
+    assert made.document.keys() == {"name", "spec", "stats"}
     assert made.document["name"] == table.name
     assert made.document["spec"] == {"capacity": 7, **DEFAULTS}
     assert made.document == table.peer.get(table.path).document

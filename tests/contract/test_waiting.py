@@ -1,11 +1,16 @@
 """Section 5: requests that wait for the rate limiter."""
 
+import os
 import time
+from pathlib import Path
+
+import pytest
 
 from tests.contract.peer import LONG_S, Peer, TablePeer
 from tests.server_process import ServerProcess
 
 AT_ONCE_S = 0.2
+PROCESSES = Path("/proc")
 THREE = {"kind": "min_size", "min_size": 3}
 
 
@@ -67,6 +72,27 @@ def test_others_are_served_while_requests_wait(table: TablePeer):
 
     for one in waiting:
         one.hang_up()
+
+
+@pytest.mark.skipif(not PROCESSES.exists(), reason="a system that tells no CPU time in /proc")
+def test_who_waits_costs_nothing():
+    server = ServerProcess("--port", "0")
+    with Peer(server.url) as peer:
+        table = TablePeer(peer, "t").make(rate_limiter=THREE)
+        waiting = [table.wait_for_sample(1) for _ in range(50)]
+        before = cpu_seconds(server.pid)
+
+        assert table.sample(1, timeout=1.0).code == "rate_limited"
+
+        assert cpu_seconds(server.pid) - before < 0.1  # of one second and 51 requests
+        for one in waiting:
+            one.hang_up()
+    server.stop()
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = (PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 def test_who_waits_gets_404_when_the_table_goes(table: TablePeer):
