@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-docker coverage serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations test-docker coverage serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -37,6 +37,9 @@ format: install ## put the code into form
 
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-mutations: install ## mistakes put into the code one by one: does the test beside each notice?
+	$(BIN)/python -m tests.mutations
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker

@@ -543,14 +543,15 @@ def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
     """Raise TableExistsError unless a spec equals that of the table that stands."""
     now = standing.spec
     made = msgspec.structs.replace(standing.made, columns=now.columns)
-    asked_columns = now.columns if spec.columns is None else spec.columns
-    if msgspec.structs.replace(spec, columns=asked_columns) in (made, now):
+    asked = spec
+    if spec.columns is None:
+        asked = msgspec.structs.replace(spec, columns=now.columns)
+    if asked in (made, now):
         return
-    for key in spec.__struct_fields__:
-        asked, stands = getattr(spec, key), getattr(now, key)
-        if asked != stands and not (key == "columns" and asked is None):
-            difference = f"{key} is {msgspec.to_builtins(stands)}, not {msgspec.to_builtins(asked)}"
-            raise TableExistsError(name, difference[:200])
+    for key in asked.__struct_fields__:
+        wanted, stands = msgspec.to_builtins((getattr(asked, key), getattr(now, key)))
+        if wanted != stands:
+            raise TableExistsError(name, f"{key} is {stands}, not {wanted}"[:200])
 
 
 def _rooms(entries: list[_Entry], parts: list[Part]) -> list[tuple[StandingTable, Room]]:

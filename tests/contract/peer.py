@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SMALL_BODY_BYTES = 10_000  # of `small_server_url`
 SMALL_MEMORY_BYTES = 1_000_000
-LONG_S = 60.0  # longer than any test takes: who waits so long was not woken
+# Longer than any test takes: who waits so long was not woken. Under a mutation somebody will.
+LONG_S = float(os.environ.get("TESTS_PATIENCE_S", "60"))
 
 
 def array(dtype: str, values: Any, shape: Sequence[int] | None = None) -> dict[str, Any]:

@@ -197,7 +197,9 @@ def test_requests_may_come_before_the_answer_to_the_one_before(peer: Peer):
 
         received = b""
         while received.count(b'{"status":"ok"}') < 3:
-            received += connection.recv(65536)
+            more = connection.recv(65536)
+            assert more
+            received += more
 
     assert received.count(b"HTTP/1.1 200 OK") == received.count(b"x-replay-protocol: 1") == 3
 

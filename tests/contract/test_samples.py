@@ -106,6 +106,7 @@ def test_beta_and_normalize_of_the_request_win(
 def test_table_wide_weights_forget_items_that_are_gone(table: TablePeer):
     table.make(capacity=2, sampler={**ALPHA_1, "beta": 1.0, "normalize": "table"})
     table.fill([0, 1], [0.001, 4])
+    table.sample(1)
     table.fill([2], [2])  # 0 goes, and 2 is now the least
 
     weights = {}

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from tests.contract.peer import TablePeer, array
+from tests.contract.steps import StepPeer, episode
 
 FALSE_ALARM = 1e-6
 BATCH, BATCHES, REQUESTS = 64, 500, 4
@@ -155,6 +156,21 @@ def test_many_items_are_all_drawn_as_they_should(table: TablePeer):
     keys = table.sample(1_000_000, columns=[]).array("keys")
 
     agree(np.bincount(keys, minlength=3500), 1_000_000 * expected / expected.sum())
+
+
+@pytest.mark.parametrize("kind", ["prioritized", "uniform"])
+def test_items_near_an_episodes_end_come_as_often_as_they_are_told(steps: StepPeer, kind: str):
+    # Whoever draws rows and throws away those without a whole window tells other probabilities.
+    items = {"kind": "sequence", "length": 3, "period": 1, "pad": False}
+    steps.make(items=items, sampler={"kind": kind}, seed=10)
+    keys = steps.store(episode(range(4))) + steps.store(episode(range(7), end="open"))
+    whole = [*keys[:2], *keys[4:9]]
+
+    answer = steps.sample(BATCH, batches=BATCHES, columns=[])
+
+    drawn = answer.array("keys").ravel()
+    assert answer.array("probabilities") == pytest.approx(1 / len(whole))
+    agree(np.bincount(drawn, minlength=len(keys))[whole], np.full(7, BATCH * BATCHES / 7))
 
 
 def test_weights_make_the_mean_of_draws_unbiased(table: TablePeer):

@@ -141,14 +141,14 @@ def test_an_abandoned_episode_keeps_what_was_complete(steps: StepPeer):
 
 
 def test_after_the_last_row_a_fragment_begins(steps: StepPeer):
-    steps.make(**transitions())
-    steps.store(episode([1, 2]))
-    fragment = steps.store(onward([3, 4]))
+    steps.make(**transitions(frame_stack=2))
+    first, _ = steps.store(episode([1, 2]))
+    fragment = steps.store(onward([3, 4, 5]))
 
     items = steps.items()
 
-    assert items[fragment[0]]["observation"] == [3, -3]
-    assert len(items) == 2
+    assert list(items) == [first, fragment[1]]  # 3 lacks its history, which 2 is none of
+    assert items[fragment[1]]["observation"] == [[3, -3], [4, -4]]
 
 
 def test_a_deleted_step_takes_its_items_along_and_breaks_its_stream(steps: StepPeer):
@@ -207,7 +207,8 @@ def test_inserts_without_streams_are_of_stream_0(steps: StepPeer):
 def test_a_row_whose_predecessor_was_overwritten_begins_a_fragment(steps: StepPeer):
     steps.make(**transitions(frame_stack=2), capacity=4)
     steps.store(episode([1], end="open"), streams=[0])
-    steps.store(episode([11, 12, 13, 14]), streams=[1] * 4)
+    steps.store(episode([11, 12, 13, 14], end="open"), streams=[1] * 4)
+    steps.store(onward([15]), streams=[1])  # where 1 was
 
     keys = steps.store(onward([2, 3, 4]), streams=[0] * 3)
 

@@ -9,6 +9,7 @@ from replay_server.memory.rate_limiters import MinSize
 from replay_server.memory.samplers import PrioritizedSampler
 from replay_server.memory.sum_tree import SumTree
 from replay_server.memory.table import Table
+from replay_server.memory.windows import Sequences, Transitions
 
 
 def make_table(*priorities: float, capacity=8, alpha=1.0, beta=1.0, normalize="batch") -> Table:
@@ -200,3 +201,35 @@ def test_masses_that_might_add_up_to_infinity_are_refused(alpha, most):
         insert(table, most * (1 + 1e-12))
 
     assert table.draw(4).probabilities == pytest.approx(1 / 8)
+
+
+@pytest.mark.parametrize("items", [Transitions(2, 0.9, 3), Sequences(3, 1, True)])
+def test_draws_do_not_write_to_the_rows(items):
+    stored = {}
+
+    def allocate(name, shape, dtype):
+        stored[name] = aligned_zeros(name, shape, dtype)
+        return stored[name]
+
+    sampler = PrioritizedSampler(1.0, 1.0, True, "batch")
+    table = Table(
+        capacity=8, sampler=sampler, limiter=MinSize(1), items=items, seed=0, allocate=allocate
+    )
+    flags = np.zeros((3, 5), np.bool_)
+    flags[0, 0] = flags[1:, -1] = True
+    columns = {
+        "observation": np.ones((5, 2), np.float32),
+        "action": np.ones(5, np.int64),
+        "reward": np.ones(5, np.float32),
+        **dict(zip(("is_first", "is_last", "is_terminal"), flags, strict=True)),
+    }
+    table.insert(columns)
+    for name, array in stored.items():
+        if name.startswith("column/"):
+            array.flags.writeable = False  # to write to it raises
+
+    draw = table.draw(16)
+    names = table.layout.names(list(columns))
+
+    assert set(table.gather(draw.slots, names)) == set(names)
+    assert table.gather_indexed(draw.slots, names).rows["observation"].min() == 1
