@@ -64,7 +64,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "truncation is taken for termination (cleanrl, dopamine)": (
         "steps.n_step_returns_end_with_their_episode",
         "agent_client/dqn/losses.target_after_termination_is_the_reward_and_after_truncation_goes_on",
-        "agent_client/step_writer.draws_are_transitions_within_episodes",
+        "agent_client/writer/step_writer.draws_are_transitions_within_episodes",
         "agent_client/training_loop.the_writer_is_told_termination_from_truncation",
     ),
     "n-step windows stay open across episodes (cleanrl, dopamine)": (
