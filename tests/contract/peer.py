@@ -117,9 +117,15 @@ class Peer:
         self, method: str, path: str, body: bytes | None = None, **headers: str | None
     ) -> Answer:
         """Send bytes as they are; `content_type="..."` is the header Content-Type."""
-        named = {name.replace("_", "-"): value for name, value in headers.items() if value}
-        self._connection.request(method, path, body, named)
-        reply = self._connection.getresponse()
+        connection = self._connection
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in headers.items():
+            if value:
+                connection.putheader(name.replace("_", "-"), value)
+        if body is not None or method in ("POST", "PUT", "PATCH"):
+            connection.putheader("content-length", str(len(body or b"")))
+        connection.endheaders(body)
+        reply = connection.getresponse()
         names = [name.lower() for name, _ in reply.getheaders()]
         assert len(names) == len(set(names))
         assert reply.getheader("x-replay-protocol") == "1"

@@ -179,5 +179,7 @@ def test_reset_begins_the_count_anew_and_wakes_inserts(table: TablePeer):
 
     table.peer.send("POST", f"{table.path}/reset")
 
-    assert waiting.answer().status == 200
+    assert waiting.answer().status == 200  # d = 1
     assert table.stats()["size"] == 1
+    assert table.insert([3]).status == 200  # 2
+    assert table.insert([4]).code == "rate_limited"
