@@ -67,7 +67,8 @@ class Part:
         update = self.arguments["update"]
         request = self.request
         named = 0 if update is None else update[0].size
-        return Room(request.batch_size * request.batches + named)
+        places = request.batch_size * request.batches + named
+        return Room(places, spreads=self.table.takes_away)
 
     @property
     def takes_away(self) -> bool:

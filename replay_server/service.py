@@ -378,7 +378,7 @@ class ReplayService:
         """
         entry = self._entry(name)
         keys, priorities = decoded_update(request, "")
-        with self._keeper.step((entry.standing, Room(keys.size))):
+        with self._keeper.step((entry.standing, Room(keys.size, spreads=False))):
             updated, stale = entry.table.update_priorities(keys, priorities)
         entry.line.advance()
         await self._keeper.settled()
@@ -557,7 +557,13 @@ def _check_equal(name: str, spec: TableSpec, standing: _Entry) -> None:
 def _rooms(entries: list[_Entry], parts: list[Part]) -> list[tuple[StandingTable, Room]]:
     """Return how much the parts of a mixed draw may change in each of the tables."""
     return [
-        (entry.standing, Room(sum(one.room.places for one in parts if one.table is entry.table)))
+        (
+            entry.standing,
+            Room(
+                sum(one.room.places for one in parts if one.table is entry.table),
+                spreads=entry.table.takes_away,
+            ),
+        )
         for entry in entries
     ]
 

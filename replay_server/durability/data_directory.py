@@ -235,7 +235,7 @@ class DataDirectory:
             is_full = rows > table.free
             stop = table.slots if is_full else int(table.next_slots(rows).max()) + 1
             kept.arrays.reserve_rows(stop)
-        window = table.layout.places_an_item + 2
+        window = table.layout.places_an_item + 2 if room.spreads else 1
         row_bytes = rows * room.row_bytes if holds_back else 0
         return _HEAD_BYTES + room.places * window * _PLACE_BYTES + row_bytes
 

@@ -69,11 +69,13 @@ class Room:
         places: rows that come in, keys that are named, items that are drawn.
         rows: how many of them come in.
         row_bytes: bytes of each.
+        spreads: whether a change at a place may touch all the rows around it that an item needs.
     """
 
     places: int
     rows: int = 0
     row_bytes: int = 0
+    spreads: bool = True
 
 
 class Keeper(Protocol):

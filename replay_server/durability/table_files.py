@@ -47,6 +47,7 @@ class TableFiles(TableArrays):
         self._files = files
         self._synced = synced
         self._existing = existing
+        self._reserved_rows = 0
         self._mapped: dict[str, _MappedColumn] = {}
 
     @classmethod
@@ -80,9 +81,18 @@ class TableFiles(TableArrays):
         return column.array
 
     def reserve_rows(self, stop: int) -> None:
-        """Make sure that rows can be stored at slots below `stop`. Raises StorageFullError."""
+        """Make sure that rows can be stored at slots below `stop`, and some more.
+
+        Raises StorageFullError.
+        """
+        if stop <= self._reserved_rows:
+            return
+        row_bytes = sum(column.row_bytes for column in self._mapped.values())
+        piece = max(_SEGMENT_BYTES // max(row_bytes, 1), 1)
+        stop = -(-stop // piece) * piece
         for column in self._mapped.values():
             column.reserve(stop)
+        self._reserved_rows = stop
 
     def storing(self, slots: Int64Array, columns: Columns) -> None:
         """Tell the file layer of rows that are about to be stored."""
@@ -132,12 +142,12 @@ class _MappedColumn:
     ) -> None:
         self.path = path
         self._files = files
-        self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+        self.row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
         self._slots = shape[0]
         self._reserved_rows = 0
         header = npy_header(shape, dtype)
         self._start = len(header)
-        size = self._start + self._slots * self._row_bytes
+        size = self._start + self._slots * self.row_bytes
         if not make:
             _check_npy(path, header, size)
         self._descriptor = files.open(path)
@@ -145,20 +155,19 @@ class _MappedColumn:
             files.resize(self._descriptor, 0)
             files.write(self._descriptor, [header], 0)
             files.resize(self._descriptor, size)
-        if self._row_bytes:
+        if self.row_bytes:
             mapped = np.memmap(path, dtype, "r+", self._start, shape)
             self.array: AnyArray = mapped.view(np.ndarray)
         else:
             self.array = np.zeros(shape, dtype)
 
     def reserve(self, stop: int) -> None:
-        """Reserve space for the rows at slots below `stop`, and for a good piece more."""
-        if stop <= self._reserved_rows or not self._row_bytes:
+        """Reserve space for the rows at slots below `stop`, of those there are."""
+        stop = min(stop, self._slots)
+        if stop <= self._reserved_rows or not self.row_bytes:
             return
-        piece = max(_SEGMENT_BYTES // self._row_bytes, 1)
-        stop = min(-(-stop // piece) * piece, self._slots)
-        first = self._start + self._reserved_rows * self._row_bytes
-        self._files.reserve(self._descriptor, first, self._start + stop * self._row_bytes - first)
+        first = self._start + self._reserved_rows * self.row_bytes
+        self._files.reserve(self._descriptor, first, self._start + stop * self.row_bytes - first)
         self._reserved_rows = stop
 
     def sync(self) -> None:
