@@ -77,6 +77,7 @@ from agent_client.errors.rejections import (
 from agent_client.errors.writing import (
     ColumnMismatchError,
     StepOrderError,
+    UnsentRows,
     WriterClosedError,
     WriterError,
     WriterFailedError,
@@ -113,6 +114,7 @@ __all__ = [
     "UnknownParametersError",
     "UnknownPathError",
     "UnknownTableError",
+    "UnsentRows",
     "UnsupportedMediaTypeError",
     "WriterClosedError",
     "WriterError",

@@ -1,12 +1,14 @@
 """Errors of writers, and of rows that can't be sent as they are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from agent_client.errors.failures import ReplayClientError
 
 __all__ = [
     "ColumnMismatchError",
     "StepOrderError",
+    "UnsentRows",
     "WriterClosedError",
     "WriterError",
     "WriterFailedError",
@@ -47,20 +49,56 @@ class StepOrderError(ReplayClientError):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class UnsentRows:
+    """Which of a writer's rows the server has not acknowledged.
+
+    Attributes:
+        table: where they belong.
+        writer_id: whose they are.
+        first: the first of them, counted from 0 over all that were appended to the writer.
+        count: how many; they follow one another.
+        sequence: of the insert that was under way with the first of them; None where there was
+            none.
+        in_doubt: how many rows that has. All of them are stored, or none is.
+    """
+
+    table: str
+    writer_id: str
+    first: int
+    count: int
+    sequence: int | None = None
+    in_doubt: int = 0
+
+    def __str__(self) -> str:
+        """Return what an error says of them."""
+        said = f"{self.count} rows of writer {self.writer_id!r} to table {self.table!r}"
+        if self.count == 0:
+            return said
+        said += f" are not acknowledged, numbers {self.first} to {self.first + self.count - 1}"
+        if self.sequence is not None:
+            said += f"; {self.in_doubt} of them, sequence {self.sequence}, may be stored"
+        return said
+
+
 class WriterError(ReplayClientError):
     """A writer could not do its work; `__cause__` says why, where something did.
 
     Attributes:
-        rows_unsent: rows that the server has not acknowledged, those in this process and, where an
-            answer was lost, those that it may have stored.
+        unsent: which rows the server has not acknowledged.
         reason: why.
     """
 
-    def __init__(self, rows_unsent: int, reason: str) -> None:
+    def __init__(self, unsent: UnsentRows, reason: str) -> None:
         """Keep the facts and make a sentence of them."""
-        self.rows_unsent = rows_unsent
+        self.unsent = unsent
         self.reason = reason
-        super().__init__(f"{rows_unsent} rows are not acknowledged: {reason}")
+        super().__init__(f"{unsent}: {reason}")
+
+    @property
+    def rows_unsent(self) -> int:
+        """How many rows the server has not acknowledged."""
+        return self.unsent.count
 
 
 class WriterFailedError(WriterError):
@@ -68,7 +106,10 @@ class WriterFailedError(WriterError):
 
 
 class WriterTimeoutError(WriterError):
-    """The time given to `flush` or `append` was over; the writer goes on."""
+    """The time given to `flush` or `append` was over; the writer goes on.
+
+    A row that `append` had no room for was not taken.
+    """
 
 
 class WriterClosedError(WriterError):

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from agent_client.columns import Signature, as_signature
+from agent_client.errors import UnknownTableError
 from agent_client.transport.channel import Channel
 from replay_wire import endpoints
 from replay_wire.messages import TableChange
@@ -44,6 +45,20 @@ class TableVerbs:
             UnknownTableError: there is none.
         """
         return _document(self._channel.call(endpoints.DESCRIBE_TABLE, table=table, repeatable=True))
+
+    def ensure_table(self, table: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a table's document; make the table first where there is none.
+
+        A table that stands is left as it is, whatever its spec.
+
+        Raises:
+            TableExistsError: somebody else has just made one with another spec.
+            InvalidRequestError: the spec is none, or could never work.
+        """
+        try:
+            return self.describe_table(table)
+        except UnknownTableError:
+            return self.create_table(table, spec)
 
     def list_tables(self) -> list[dict[str, Any]]:
         """Return the documents of all tables, by name."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agent_client.errors import UnknownTableError
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import UnsuitableTableError
 
@@ -68,10 +67,7 @@ def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
 
 
 def _make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> RunTable:
-    try:
-        document = client.describe_table(name)
-    except UnknownTableError:
-        document = client.create_table(name, spec)
+    document = client.ensure_table(name, spec)
     actual = document["spec"].get("columns") or spec["columns"]
     items = document["spec"]["items"]
     if not _same_columns(actual, spec["columns"]) or items != spec["items"]:

@@ -30,6 +30,7 @@ class RowBlock:
         has_priorities: whether the rows bear priorities; all or none of a block do.
         has_streams: whether a row is of another stream than 0.
         begun_at: when the first row came, for the owner's use.
+        sequence: under which the rows were sent; None before.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class RowBlock:
         "count",
         "has_priorities",
         "has_streams",
+        "sequence",
     )
 
     def __init__(self, signature: Signature, capacity: int) -> None:
@@ -57,6 +59,7 @@ class RowBlock:
         self.has_priorities = False
         self.has_streams = False
         self.begun_at = 0.0
+        self.sequence: int | None = None
         self._priorities = np.empty(capacity, np.float64)
         self._streams = np.zeros(capacity, np.int64)
         self._columns = {
@@ -140,6 +143,7 @@ class RowBlock:
         self.count = 0
         self.has_priorities = False
         self.has_streams = False
+        self.sequence = None
 
 
 def row_bytes(signature: Signature) -> int:

@@ -4,49 +4,49 @@
         for ...:
             writer.append({"observation": observation, "action": action, "reward": reward})
 
-`append` copies a row's values into a block (`row_block`) and returns; a thread sends blocks
-(`delivery`). While one is under way the next one grows, so that requests get larger when rows come
-faster.
+`append` copies a row's values into a block (`row_queue`, `row_block`) and returns; a thread sends
+blocks (`delivery`). While one is under way the next one grows, so that requests get larger when
+rows come faster.
 """
 
-import threading
+import atexit
+import logging
+import math
+import os
 import time
-from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from agent_client.columns import Signature, as_signature
+from agent_client.columns import as_signature
 from agent_client.errors import (
-    ReplayClientError,
     WriterClosedError,
     WriterError,
     WriterFailedError,
     WriterTimeoutError,
 )
 from agent_client.replay_client import ReplayClient
-from agent_client.writer.delivery import Delivery, unique_writer_id
-from agent_client.writer.row_block import RowBlock, row_bytes, signature_of_row
+from agent_client.writer.batching import Batching
+from agent_client.writer.delivery import Delivery, UnsentInsert, unique_writer_id
+from agent_client.writer.row_queue import RowQueue
+from agent_client.writer.sender import Sender
 
 __all__ = ["RowWriter"]
 
-_BLOCK_BYTES: Final = 1 << 20
-_MAX_BLOCK_ROWS: Final = 4096
-_SPARE_BLOCKS: Final = 4
-_JOIN_S: Final = 1.0
+_AT_EXIT_S: Final = 10.0
+_logger: Final = logging.getLogger(__name__)
 
 
 class RowWriter:
     """Sends rows to a table. Thread-safe; the rows of one thread arrive in their order.
 
-    Rows of a table of steps are made by `agent_client.writer.step_writer`.
+    Rows of a table of steps are made by `agent_client.writer.StepWriter`. What is promised when
+    the server is away, says no, or comes back empty is told in docs/client.md.
 
     Make it in the process that appends: a thread does not survive a fork.
 
     Attributes:
         writer_id: names this writer to the server.
-        rows_appended: rows taken so far.
-        rows_acknowledged: rows that the server has for sure.
     """
 
     def __init__(
@@ -57,8 +57,11 @@ class RowWriter:
         batch_rows: int = 64,
         flush_interval_s: float = 0.05,
         max_buffered_rows: int = 65536,
+        max_buffered_bytes: int = 1 << 28,
         writer_id: str | None = None,
-        timeout_s: float = 60.0,
+        create: Mapping[str, Any] | None = None,
+        give_up_after_s: float = 60.0,
+        append_timeout_s: float | None = None,
     ) -> None:
         """Ask for the table's signature and start the thread.
 
@@ -67,48 +70,62 @@ class RowWriter:
 
         Args:
             client: kept, not closed.
-            table: its name; it must exist.
+            table: its name.
             batch_rows: a request goes out as soon as so many rows are there.
             flush_interval_s: a row waits no longer than this for others.
             max_buffered_rows: unacknowledged rows beyond which `append` waits.
-            writer_id: unique among the table's writers; None makes one.
-            timeout_s: how long the server may be away before the writer gives up, and how long
-                `close` waits if not told otherwise.
+            max_buffered_bytes: the same, in bytes of their values.
+            writer_id: unique among the table's writers that live; one of a writer that has ended
+                goes on with its streams, above its sequences. None makes one.
+            create: the spec to make the table of where there is none, now or later: a server that
+                keeps nothing comes back without it. None makes that an error.
+            give_up_after_s: how long the server may be away, unavailable or out of space before
+                the writer fails, and how long `close` waits if not told otherwise.
+            append_timeout_s: how long `append` waits for room; None waits while there is hope.
 
         Raises:
-            UnknownTableError: there is no such table.
-            ReplayClientError: the server could not be asked.
+            UnknownTableError: there is no such table, and no spec to make it of.
+            ReplayClientError: the server could not be asked, or refuses the spec.
             ValueError: a number is not positive.
         """
-        if min(batch_rows, max_buffered_rows) < 1 or min(flush_interval_s, timeout_s) < 0:
-            raise ValueError("expected row counts of at least 1 and times of at least 0 s")
-        self.writer_id = writer_id or unique_writer_id()
-        self.rows_appended = 0
-        self.rows_acknowledged = 0
-        spec = client.describe_table(table)["spec"]
-        self._signature = as_signature(spec)
-        self._batch_rows = min(batch_rows, max_buffered_rows, _largest_insert(spec))
-        self._max_block_rows = _largest_block(spec, self._batch_rows, max_buffered_rows)
-        self._flush_interval_s = flush_interval_s
-        self._max_buffered_rows = max_buffered_rows
-        self._timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._to_send = threading.Condition(self._lock)
-        self._acknowledged = threading.Condition(self._lock)
-        self._filling: RowBlock | None = None
-        self._full: deque[RowBlock] = deque()
-        self._spare: list[RowBlock] = []
-        self._room = max_buffered_rows  # rows that append may take without looking any further
-        self._rows_taken = 0
-        self._flush_until = 0
-        self._is_closing = False
-        self._is_asleep = False
-        self._failure: Exception | None = None
-        self._delivery = Delivery(client, table, self.writer_id, timeout_s)
-        self._thread = threading.Thread(
-            target=self._run, name=f"replay-writer-{table}", daemon=True
+        if min(give_up_after_s, append_timeout_s or 0.0) < 0:
+            raise ValueError("expected times of at least 0 s")
+        document = (
+            client.describe_table(table) if create is None else client.ensure_table(table, create)
         )
-        self._thread.start()
+        spec = document["spec"]
+        signature = as_signature(spec)
+        batching = Batching.for_table(
+            spec,
+            batch_rows=batch_rows,
+            flush_interval_s=flush_interval_s,
+            max_buffered_rows=max_buffered_rows,
+            max_buffered_bytes=max_buffered_bytes,
+        )
+        self.writer_id = writer_id or unique_writer_id()
+        self._table = table
+        self._give_up_after_s = give_up_after_s
+        self._append_timeout_s = append_timeout_s
+        self._queue = RowQueue(batching, signature)
+        self._delivery = Delivery(
+            client, table, self.writer_id, give_up_after_s=give_up_after_s, create=create
+        )
+        if writer_id is not None:
+            self._delivery.announce(signature)
+        self._is_closed = False
+        self._process_id = os.getpid()
+        self._sender = Sender(self._queue, self._delivery, f"replay-writer-{table}")
+        atexit.register(self._close_at_exit)
+
+    @property
+    def rows_appended(self) -> int:
+        """Rows taken so far."""
+        return self._queue.rows_appended
+
+    @property
+    def rows_acknowledged(self) -> int:
+        """Rows that the server has for sure."""
+        return self._queue.rows_acknowledged
 
     def append(
         self, row: Mapping[str, Any], priority: float | None = None, stream: int = 0
@@ -124,28 +141,23 @@ class RowWriter:
         Raises:
             ColumnMismatchError: the row does not fit the table; it was not taken.
             ValueError: the priority is negative or not finite; the row was not taken.
+            WriterTimeoutError: there was no room within `append_timeout_s`; the row was not taken.
             WriterFailedError: the server refused earlier rows, or stayed away too long.
             WriterClosedError: the writer is closed.
         """
-        with self._lock:
-            if self._room <= 0:
-                self._wait_for_room()
-            block = self._filling
-            if block is None or (block.count and block.has_priorities != (priority is not None)):
-                block = self._begin_block(row)
-            block.append(row, priority, stream)
-            self.rows_appended += 1
-            self._room -= 1
-            count = block.count
-            if count == 1:
-                block.begun_at = time.monotonic()
-                if self._is_asleep:
-                    self._to_send.notify()
-            if count == self._batch_rows:
-                self._to_send.notify()
-            if count == block.capacity:
-                self._full.append(block)
-                self._filling = None
+        if not self._queue.append(row, priority, stream, self._append_timeout_s):
+            raise self._error(self._append_timeout_s)
+
+    def wait_for_room(self, rows: int) -> None:
+        """Return when `append` will take so many rows, or all that may be buffered, at once.
+
+        For one who must not stop halfway. Of use only where one thread appends.
+
+        Raises:
+            WriterTimeoutError, WriterFailedError, WriterClosedError: as `append`.
+        """
+        if not self._queue.wait_for_room(rows, self._append_timeout_s):
+            raise self._error(self._append_timeout_s)
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Return when every row appended so far is acknowledged.
@@ -156,40 +168,46 @@ class RowWriter:
         Raises:
             WriterTimeoutError: the time is over; the writer goes on.
             WriterFailedError: the server refused rows, or stayed away too long.
+            WriterClosedError: the writer was closed before all could be sent.
         """
-        with self._lock:
-            until = self.rows_appended
-            if not self._wait_acknowledged(until, timeout_s):
-                raise WriterTimeoutError(
-                    until - self.rows_acknowledged, f"{timeout_s:g} s are over; {self._why()}"
-                ) from self._delivery.last_refusal
-            if self.rows_acknowledged < until:
-                raise self._failed()
+        if not self._queue.wait_acknowledged(self._queue.rows_appended, timeout_s):
+            raise self._error(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> None:
         """Send what is left and stop. Closing again does nothing.
 
         Args:
-            timeout_s: how long sending may take; None takes the writer's `timeout_s`.
+            timeout_s: how long sending may take; None takes the writer's `give_up_after_s`.
 
         Raises:
-            WriterClosedError: some rows could not be sent; `rows_unsent` and `reason` tell.
+            WriterClosedError: some rows could not be sent. `unsent` and `reason` tell which and
+                why, and `unsent_inserts` has them still.
         """
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
-        with self._lock:
-            if self._is_closing:
-                return
-            self._is_closing = True
-            self._room = 0
-            self._acknowledged.notify_all()
-            self._wait_acknowledged(self.rows_appended, limit_s)
-            self._to_send.notify()
-            why, cause = self._why(), self._failure or self._delivery.last_refusal
-        self._delivery.stop()
-        self._thread.join(_JOIN_S)
-        unsent = self.rows_appended - self.rows_acknowledged
-        if unsent:
-            raise WriterClosedError(unsent, why) from cause
+        if self._is_closed:
+            return
+        self._is_closed = True
+        atexit.unregister(self._close_at_exit)
+        limit_s = self._give_up_after_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit_s
+        self._queue.stop_taking()
+        self._queue.wait_acknowledged(self._queue.rows_appended, limit_s)
+        self._sender.stop()
+        if self.rows_acknowledged == self.rows_appended:
+            self._sender.join(math.inf)
+            return
+        error = self._error(limit_s)
+        self._sender.join(deadline - time.monotonic())
+        raise error
+
+    def unsent_inserts(self) -> list[UnsentInsert]:
+        """Return the rows that are not acknowledged, as inserts that can be made once more.
+
+        An insert that was under way comes first; sent with its stamp it happens once.
+
+        Raises:
+            ValueError: the writer is at work; it must be closed, or have failed.
+        """
+        return self._sender.unsent_inserts()
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -209,124 +227,25 @@ class RowWriter:
                 raise
             exc_value.add_note(f"and the writer: {error}")
 
-    def _wait_for_room(self) -> None:
-        """Wait, under the lock, until another row may be taken."""
-        while True:
-            if self._is_closing:
-                raise WriterClosedError(
-                    self.rows_appended - self.rows_acknowledged, "the writer is closed"
-                )
-            if self._failure is not None:
-                raise self._failed()
-            self._room = self.rows_acknowledged + self._max_buffered_rows - self.rows_appended
-            if self._room > 0:
-                return
-            self._acknowledged.wait()
-
-    def _wait_acknowledged(self, until: int, timeout_s: float | None) -> bool:
-        """Have rows sent at once; return whether it came to an end in time, good or bad."""
-        self._flush_until = max(self._flush_until, until)
-        self._to_send.notify()
-        return self._acknowledged.wait_for(
-            lambda: self.rows_acknowledged >= until or self._failure is not None, timeout_s
-        )
-
-    def _failed(self) -> WriterError:
-        error = WriterFailedError(self.rows_appended - self.rows_acknowledged, self._why())
-        error.__cause__ = self._failure
+    def _error(self, timeout_s: float | None) -> WriterError:
+        """Return what to raise where rows could not be taken or sent."""
+        unsent, cause = self._sender.unsent(), self._sender.cause()
+        reason = "the server was too slow" if cause is None else str(cause)
+        error: WriterError
+        if self._is_closed:
+            error = WriterClosedError(unsent, f"the writer is closed; {reason}")
+        elif self._sender.failure is not None:
+            error = WriterFailedError(unsent, reason)
+        else:
+            error = WriterTimeoutError(unsent, f"{timeout_s:g} s are over; {reason}")
+        error.__cause__ = cause
         return error
 
-    def _why(self) -> str:
-        refusal = self._failure or self._delivery.last_refusal
-        return str(refusal) if refusal is not None else "the server was too slow"
-
-    def _begin_block(self, row: Mapping[str, Any]) -> RowBlock:
-        """Put the block that is being filled, if any, in line, and return an empty one."""
-        if self._filling is not None:
-            self._full.append(self._filling)
-            self._to_send.notify()
-        if self._signature is None:
-            self._signature = signature_of_row(row)
-        self._filling = self._spare.pop() if self._spare else self._new_block(self._signature)
-        return self._filling
-
-    def _new_block(self, signature: Signature) -> RowBlock:
-        rows = _BLOCK_BYTES // max(1, row_bytes(signature))
-        return RowBlock(signature, min(max(rows, self._batch_rows), self._max_block_rows))
-
-    def _run(self) -> None:
-        """Send blocks until the writer is closed and none is left."""
+    def _close_at_exit(self) -> None:
+        """Send what is left when the program ends and nobody has closed the writer."""
+        if self._process_id != os.getpid():
+            return  # the parent's
         try:
-            while (block := self._next_block()) is not None:
-                self._delivery.deliver(block)
-                with self._lock:
-                    self.rows_acknowledged += block.count
-                    if not self._is_closing:
-                        self._room = (
-                            self.rows_acknowledged + self._max_buffered_rows - self.rows_appended
-                        )
-                    block.clear()
-                    if len(self._spare) < _SPARE_BLOCKS:
-                        self._spare.append(block)
-                    self._acknowledged.notify_all()
-        except Exception as error:
-            with self._lock:
-                self._failure = error
-                self._room = 0
-                self._acknowledged.notify_all()
-            if not isinstance(error, ReplayClientError):
-                raise  # a fault of ours: let the thread's excepthook print it, too
-
-    def _next_block(self) -> RowBlock | None:
-        """Return the next block to send, as soon as there is cause to; None at the end."""
-        was_idle = False
-        with self._lock:
-            while True:
-                if self._full:
-                    return self._taken(self._full.popleft())
-                block = self._filling
-                if block is not None and block.count:
-                    age_s = time.monotonic() - block.begun_at
-                    if (
-                        block.count >= self._batch_rows
-                        or age_s >= self._flush_interval_s
-                        or self._flush_until > self._rows_taken
-                    ):
-                        self._filling = None
-                        return self._taken(block)
-                    wait_s = self._flush_interval_s - age_s
-                elif self._is_closing:
-                    return None
-                else:
-                    wait_s = self._flush_interval_s
-                    self._is_asleep = was_idle
-                    was_idle = True
-                self._to_send.wait(None if self._is_asleep else wait_s)
-                self._is_asleep = False
-
-    def _taken(self, block: RowBlock) -> RowBlock:
-        self._rows_taken += block.count
-        return block
-
-
-def _largest_insert(spec: Mapping[str, Any]) -> int:
-    """Return the rows of the largest insert that the table's spec lets pass at all."""
-    rows: int = spec["capacity"]
-    limiter = spec["rate_limiter"]
-    match limiter["kind"]:
-        case "queue":
-            rows = min(rows, limiter["size"])
-        case "sample_to_insert_ratio":
-            rows = min(rows, int(2 * limiter["error_buffer"] / limiter["samples_per_insert"]))
-    return max(1, rows)
-
-
-def _largest_block(spec: Mapping[str, Any], batch_rows: int, max_buffered_rows: int) -> int:
-    """Return how far a block may grow while the thread is busy with the one before.
-
-    Where inserts and draws wait for one another a large insert could wait for a draw that waits for
-    it, so there blocks stay at `batch_rows`.
-    """
-    if spec["rate_limiter"]["kind"] != "min_size":
-        return batch_rows
-    return min(_MAX_BLOCK_ROWS, max_buffered_rows, _largest_insert(spec))
+            self.close(min(_AT_EXIT_S, self._give_up_after_s))
+        except WriterClosedError as error:
+            _logger.error("a writer that was never closed: %s", error)

@@ -21,6 +21,9 @@ class RowSink(Protocol):
     ) -> None:
         """Take a row; copies its values and returns at once."""
 
+    def wait_for_room(self, rows: int) -> None:
+        """Return when `append` will take so many rows without waiting."""
+
     def flush(self) -> None:
         """Return when every row is with the server."""
 

@@ -16,30 +16,17 @@ A vector environment's steps go the same way, whole; `agent_client.step_tables` 
 spec from the environment's spaces.
 """
 
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agent_client.errors import StepOrderError
+from agent_client.writer.autoreset import Autoreset, final_observations, values_at
 from agent_client.writer.step_stream import RowSink, StepStream, named_parts
 
-__all__ = ["Autoreset", "StepWriter"]
-
-_FINAL = "final_obs"
-
-
-class Autoreset(Enum):
-    """When a vector environment resets an environment that has ended, as Gymnasium names it."""
-
-    NEXT_STEP = "NextStep"
-    """The next step resets it, whatever the action, and gives the first observation."""
-    SAME_STEP = "SameStep"
-    """The very step does, and gives the final observation in its info."""
-    DISABLED = "Disabled"
-    """Somebody calls `reset` with a mask."""
+__all__ = ["StepWriter"]
 
 
 class StepWriter:
@@ -104,7 +91,7 @@ class StepWriter:
         self._require_length(parts)
         begun = np.ones(self._environments, np.bool_) if mask is None else self._flags("mask", mask)
         for place in np.flatnonzero(begun).tolist():
-            self._streams[place].begin(_at(parts, place))
+            self._streams[place].begin(values_at(parts, place))
         self._resets_next &= ~begun
 
     def append(
@@ -137,6 +124,8 @@ class StepWriter:
             ColumnMismatchError: a value does not fit the table. Of N environments those before it
                 have had their steps taken: begin anew.
             ValueError: not of N environments, or a priority is negative or not finite.
+            WriterTimeoutError: the writer of rows had no room in time; no step was taken.
+            WriterFailedError, WriterClosedError: it takes no more rows; no step was taken.
         """
         done = {**named_parts("action", action), "reward": reward}
         for name, value in (further or {}).items():
@@ -171,6 +160,7 @@ class StepWriter:
                 "expected the step of one environment, got arrays of terminated and truncated; a "
                 "vector environment's writer is told how many environments there are"
             )
+        self._rows.wait_for_room(1 + bool(terminated or truncated))
         stream.step(
             done,
             observation,
@@ -198,17 +188,19 @@ class StepWriter:
         closed = [n for n, stream in enumerate(self._streams) if not (stream.is_open or resets[n])]
         if closed:
             raise StepOrderError(closed)
-        final = _final_observations(
+        final = final_observations(
             info, np.flatnonzero(is_over & ~resets).tolist(), self._autoreset
         )
+        # So that none of the rows finds the line full after others have been taken.
+        self._rows.wait_for_room(len(self._streams) + int(np.count_nonzero(is_over & ~resets)))
         self._resets_next = np.zeros_like(resets)
         for place, stream in enumerate(self._streams):
             if resets[place]:
-                stream.begin(_at(observation, place))
+                stream.begin(values_at(observation, place))
                 continue
             stream.step(
-                _at(done, place),
-                final.get(place) or _at(observation, place),
+                values_at(done, place),
+                final.get(place) or values_at(observation, place),
                 terminated=bool(ends[place]),
                 truncated=bool(is_over[place]),
                 priority=None if priorities is None else float(priorities[place]),
@@ -216,7 +208,7 @@ class StepWriter:
             if not is_over[place]:
                 continue
             if self._autoreset is Autoreset.SAME_STEP:
-                stream.begin(_at(observation, place))
+                stream.begin(values_at(observation, place))
             elif self._autoreset is Autoreset.NEXT_STEP:
                 self._resets_next[place] = True
 
@@ -236,39 +228,3 @@ class StepWriter:
                 raise ValueError(
                     f"expected {name} of {self._environments} environments, got {list(shape)}"
                 )
-
-
-def _at(parts: Mapping[str, Any], place: int) -> dict[str, Any]:
-    """Return the values of one environment."""
-    return {name: value[place] for name, value in parts.items()}
-
-
-def _final_observations(
-    info: Mapping[str, Any] | None, places: Iterable[int], autoreset: Autoreset
-) -> dict[int, dict[str, Any]]:
-    """Return the final observations that a step's info holds, by environment and column.
-
-    Args:
-        info: its `final_obs` is an array of each environment's observation, or the observations of
-            all with a leading axis N.
-        places: the environments whose episodes have ended.
-        autoreset: only SAME_STEP puts them there.
-
-    Raises:
-        ValueError: it does not hold one of them.
-    """
-    if autoreset is not Autoreset.SAME_STEP:
-        return {}
-    found: dict[int, dict[str, Any]] = {}
-    for place in places:
-        final = (info or {}).get(_FINAL)
-        if isinstance(final, Mapping):
-            found[place] = _at(named_parts("observation", final), place)
-            continue
-        one = None if final is None else final[place]
-        if one is None:
-            raise ValueError(
-                f"environment {place} ended and reset itself, but info has no {_FINAL!r} of it"
-            )
-        found[place] = named_parts("observation", one)
-    return found

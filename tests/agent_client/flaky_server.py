@@ -41,9 +41,13 @@ class Fault(Enum):
     RESET = auto()  # cut off before it was read
     UNAVAILABLE = auto()
     RATE_LIMITED = auto()
+    STORAGE_FULL = auto()
     REFUSED = auto()  # 422
+    UNKNOWN_TABLE = auto()
+    TABLE_EXISTS = auto()
 
 
+LASTING = (Fault.REFUSED, Fault.UNKNOWN_TABLE, Fault.TABLE_EXISTS)
 _COUNTERS = (
     "size",
     "rows",
@@ -110,6 +114,15 @@ class FlakyServer(ScriptedServer):
                     continue
                 case Fault.RATE_LIMITED:
                     peer.send(problem_response("rate_limited", 429, retry_after="0"))
+                    continue
+                case Fault.STORAGE_FULL:
+                    peer.send(problem_response("storage_full", 507))
+                    continue
+                case Fault.UNKNOWN_TABLE:
+                    peer.send(problem_response("unknown_table", 404))
+                    continue
+                case Fault.TABLE_EXISTS:
+                    peer.send(problem_response("table_exists", 409))
                     continue
                 case Fault.REFUSED:
                     peer.send(problem_response("schema_mismatch", 422, {"column": "number"}))

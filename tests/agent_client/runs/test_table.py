@@ -42,6 +42,9 @@ class FakeTables:
             raise UnknownTableError(_problem(table))
         return self.documents[table]
 
+    def ensure_table(self, table: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        return self.documents.get(table) or self.create_table(table, spec)
+
     def delete_table(self, table: str) -> None:
         del self.documents[table]
 

@@ -1,17 +1,14 @@
 """The row writer: nothing lost, nothing twice, nothing hidden, and no waiting in the loop."""
 
-import socket
+import subprocess
+import sys
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from agent_client import (
     ColumnMismatchError,
@@ -19,37 +16,12 @@ from agent_client import (
     RowWriter,
     SchemaMismatchError,
     ServerUnreachableError,
-    UnknownTableError,
     WriterClosedError,
     WriterFailedError,
     WriterTimeoutError,
 )
-from agent_client.writer import delivery
 from tests.agent_client.flaky_server import Fault, FlakyServer
-
-FOREVER_S = 600.0
-
-
-@pytest.fixture
-def server() -> Iterator[FlakyServer]:
-    with FlakyServer() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: FlakyServer) -> Iterator[ReplayClient]:
-    with ReplayClient(server.url) as client:
-        yield client
-
-
-def numbers(server: FlakyServer) -> list[int]:
-    return [number for number, _ in server.stored]
-
-
-def append_range(writer: RowWriter, *bounds: int) -> None:
-    for number in range(*bounds):
-        writer.append({"number": number})
-
+from tests.agent_client.writer.numbers import FOREVER_S, append_range, numbers
 
 # --- when rows go out
 
@@ -178,54 +150,7 @@ def test_writers_of_one_process_have_different_ids(client: ReplayClient) -> None
         assert first.writer_id != second.writer_id
 
 
-def test_a_writer_started_anew_under_its_id_goes_on(
-    server: FlakyServer, client: ReplayClient
-) -> None:
-    for start in (0, 3, 6):
-        with RowWriter(client, "t", writer_id="actor-7") as writer:
-            append_range(writer, start, start + 3)
-
-    assert numbers(server) == list(range(9))
-
-
-# --- when the server is away
-
-
-TRANSIENT = [fault for fault in Fault if fault is not Fault.REFUSED]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(TRANSIENT), max_size=12), st.integers(1, 40))
-def test_faults_of_any_kind_lose_nothing_and_double_nothing(
-    faults: list[Fault], batch_rows: int
-) -> None:
-    with (
-        FlakyServer(faults) as server,
-        ReplayClient(server.url) as client,
-        mock.patch.object(delivery, "pause_after", return_value=0.0),
-    ):
-        with RowWriter(client, "t", batch_rows=batch_rows) as writer:
-            append_range(writer, 200)
-
-        assert numbers(server) == list(range(200))
-        assert writer.rows_acknowledged == 200
-
-
-def test_a_server_that_is_away_for_too_long_fails_the_writer(
-    server: FlakyServer, client: ReplayClient
-) -> None:
-    server.faults.extend([Fault.DROP_BEFORE] * 1000)
-    writer = RowWriter(client, "t", batch_rows=2, timeout_s=0.1)
-    append_range(writer, 5)
-
-    with pytest.raises(WriterFailedError) as raised:
-        writer.flush()
-    with pytest.raises(WriterClosedError) as closed:
-        writer.close()
-
-    assert raised.value.rows_unsent == closed.value.rows_unsent == 5
-    assert isinstance(raised.value.__cause__, ServerUnreachableError)
-    assert isinstance(closed.value.__cause__, ServerUnreachableError)
+# --- when there are too many
 
 
 def test_append_waits_only_while_too_many_rows_are_unacknowledged(
@@ -273,6 +198,53 @@ def test_a_flush_that_takes_too_long_says_so_and_the_writer_goes_on(
         writer.flush()
 
     assert numbers(server) == [0, 1, 2]
+
+
+def test_an_append_without_room_in_time_says_so_and_the_row_was_not_taken(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    with RowWriter(client, "t", batch_rows=2, max_buffered_rows=4, append_timeout_s=0.1) as writer:
+        server.proceed.clear()
+        append_range(writer, 4)
+        with pytest.raises(WriterTimeoutError) as raised:
+            writer.append({"number": 99})
+        assert raised.value.rows_unsent == writer.rows_appended == 4
+
+        server.proceed.set()
+        writer.flush()
+        append_range(writer, 4, 6)
+
+    assert numbers(server) == [0, 1, 2, 3, 4, 5]
+
+
+def append_wide_rows(writer: RowWriter) -> None:
+    for _ in range(100):
+        writer.append({"number": np.zeros(1000, np.int64)})
+
+
+def test_bytes_are_bounded_as_rows_are(server: FlakyServer, client: ReplayClient) -> None:
+    server.spec["columns"] = {"number": {"dtype": "<i8", "shape": [1000]}}
+    with RowWriter(
+        client, "t", batch_rows=64, max_buffered_bytes=40_000, append_timeout_s=0.05
+    ) as writer:
+        server.proceed.clear()
+        with pytest.raises(WriterTimeoutError):
+            append_wide_rows(writer)
+        assert writer.rows_appended == 5
+        server.proceed.set()
+
+
+def test_bytes_of_rows_without_columns_before_the_first_are_bounded_too() -> None:
+    with FlakyServer(columns=None) as server, ReplayClient(server.url) as client:
+        server.proceed.clear()
+        writer = RowWriter(
+            client, "t", max_buffered_bytes=40_000, append_timeout_s=0.05, flush_interval_s=0.0
+        )
+        with pytest.raises(WriterTimeoutError):
+            append_wide_rows(writer)
+        assert writer.rows_appended == 5
+        server.proceed.set()
+        writer.close()
 
 
 # --- what the server refuses
@@ -326,20 +298,96 @@ def test_a_row_that_does_not_fit_is_refused_and_the_others_go(
 # --- closing
 
 
-def test_close_tells_how_many_rows_could_not_be_sent_and_why(
+def test_close_tells_which_rows_could_not_be_sent_and_why(
     server: FlakyServer, client: ReplayClient
 ) -> None:
-    writer = RowWriter(client, "t", batch_rows=2)
+    writer = RowWriter(client, "t", batch_rows=2, writer_id="actor-7")
     append_range(writer, 2)
     writer.flush()
     server.faults.extend([Fault.DROP_BEFORE] * 1000)
-    append_range(writer, 2, 7)
+    server.proceed.clear()
+    server.arrived.clear()
+    append_range(writer, 2, 4)
+    assert server.arrived.wait(20)
+    append_range(writer, 4, 7)
+    server.proceed.set()
 
     with pytest.raises(WriterClosedError) as raised:
         writer.close(timeout_s=0.05)
 
-    assert raised.value.rows_unsent == 5
+    unsent = raised.value.unsent
+    assert (unsent.table, unsent.writer_id) == ("t", "actor-7")
+    assert (unsent.first, unsent.count, unsent.in_doubt) == (2, 5, 2)
+    assert unsent.sequence is not None
     assert isinstance(raised.value.__cause__, ServerUnreachableError)
+
+
+def test_rows_that_could_not_be_sent_can_be_sent_by_hand_and_are_there_once(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    writer = RowWriter(client, "t", batch_rows=2)
+    server.faults.extend([Fault.DROP_AFTER] * 1000)  # stored, and nobody knows
+    server.proceed.clear()
+    append_range(writer, 2)
+    assert server.arrived.wait(20)
+    for number in (2, 3, 4):
+        writer.append({"number": number}, priority=float(number), stream=number)
+    with pytest.raises(ValueError, match="close"):
+        writer.unsent_inserts()
+    server.proceed.set()
+    with pytest.raises(WriterClosedError) as raised:
+        writer.close(timeout_s=0.1)
+    assert raised.value.unsent.in_doubt == 2
+
+    server.faults.clear()
+    inserts = writer.unsent_inserts()
+    for insert in inserts:
+        client.insert(
+            "t",
+            insert.columns,
+            priorities=insert.priorities,
+            streams=insert.streams,
+            writer=insert.writer,
+        )
+
+    assert server.stored == [(0, None), (1, None), (2, 2.0), (3, 3.0), (4, 4.0)]
+    streams = inserts[1].streams
+    assert streams is not None
+    assert streams.tolist() == [2, 3, 4]
+
+
+def test_close_does_not_wait_for_a_server_that_never_answers(server: FlakyServer) -> None:
+    with ReplayClient(server.url) as client:
+        writer = RowWriter(client, "t", batch_rows=2)
+        server.proceed.clear()
+        append_range(writer, 2)
+        assert server.arrived.wait(20)
+        started_at = time.monotonic()
+
+        with pytest.raises(WriterClosedError) as raised:
+            writer.close(timeout_s=0.1)
+
+        assert time.monotonic() - started_at < 5
+        assert raised.value.unsent.in_doubt == 2
+        server.proceed.set()
+        wait_for_thread_end()
+
+    assert numbers(server) == [0, 1]
+    assert writer.rows_acknowledged == 0  # as `close` told
+
+
+def test_a_client_closed_after_the_writer_gave_up_disturbs_nobody(server: FlakyServer) -> None:
+    with ReplayClient(server.url) as client:
+        server.faults.extend([Fault.DROP_BEFORE] * 1000)
+        server.proceed.clear()
+        writer = RowWriter(client, "t", batch_rows=2)
+        append_range(writer, 2)
+        assert server.arrived.wait(20)
+        with pytest.raises(WriterClosedError):
+            writer.close(timeout_s=0.0)
+
+    server.proceed.set()
+    wait_for_thread_end()  # an error in it would be a warning, and a warning an error
 
 
 def test_close_while_the_limiter_says_no_ends_in_time(
@@ -366,21 +414,83 @@ def test_a_closed_writer_takes_no_rows_and_closes_again_quietly(client: ReplayCl
         writer.append({"number": 1})
 
 
+def is_sending() -> bool:
+    return any(thread.name == "replay-writer-t" for thread in threading.enumerate())
+
+
+def wait_for_thread_end() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "replay-writer-t":
+            thread.join(20)
+    assert not is_sending()
+
+
 def test_closing_ends_the_thread(client: ReplayClient) -> None:
-    def is_running() -> bool:
-        return any(thread.name == "replay-writer-t" for thread in threading.enumerate())
-
     with RowWriter(client, "t"):
-        assert is_running()
+        assert is_sending()
 
-    assert not is_running()
+    assert not is_sending()
+
+
+UNCLOSED = """
+import logging, os
+from agent_client import ReplayClient, RowWriter
+logging.basicConfig(format="%(message)s")
+client = ReplayClient({url!r})
+writer = RowWriter(client, "t", flush_interval_s=600.0, give_up_after_s=0.2)
+writer.append({{"number": 1}})
+{more}
+"""
+
+
+def test_a_program_that_ends_without_closing_sends_its_rows(
+    server: FlakyServer, run_python: Callable[[str], str]
+) -> None:
+    run_python(UNCLOSED.format(url=server.url, more=""))
+
+    assert numbers(server) == [1]
+
+
+def test_a_program_that_ends_without_closing_logs_what_it_could_not_send(
+    server: FlakyServer,
+) -> None:
+    server.faults.extend([Fault.DROP_BEFORE] * 1000)
+    program = UNCLOSED.format(url=server.url, more="")
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert "never closed: 1 rows" in done.stderr
+
+
+def test_a_forked_process_leaves_its_parent_s_rows_alone(server: FlakyServer) -> None:
+    more = "if os.fork():\n    os.wait()\n    writer.close()\n    print('parent')"
+    program = UNCLOSED.format(url=server.url, more=more)
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert (done.stdout, done.stderr) == ("parent\n", "")
+    assert numbers(server) == [1]
+
+
+def test_room_for_more_rows_than_there_can_be_is_all_of_it(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    with RowWriter(client, "t", max_buffered_rows=2, append_timeout_s=5.0) as writer:
+        writer.wait_for_room(3)
+        append_range(writer, 3)
+
+    assert numbers(server) == [0, 1, 2]
 
 
 def test_an_error_in_the_block_goes_before_the_writers_own(
     server: FlakyServer, client: ReplayClient
 ) -> None:
     def act() -> None:
-        with RowWriter(client, "t", timeout_s=0.05) as writer:
+        with RowWriter(client, "t", give_up_after_s=0.05) as writer:
             server.faults.extend([Fault.DROP_BEFORE] * 1000)
             writer.append({"number": 1})
             raise ArithmeticError
@@ -393,84 +503,15 @@ def test_an_error_in_the_block_goes_before_the_writers_own(
 
 @pytest.mark.parametrize(
     "options",
-    [{"batch_rows": 0}, {"max_buffered_rows": 0}, {"flush_interval_s": -1}, {"timeout_s": -1}],
+    [
+        {"batch_rows": 0},
+        {"max_buffered_rows": 0},
+        {"flush_interval_s": -1},
+        {"give_up_after_s": -1},
+        {"append_timeout_s": -1},
+        {"max_buffered_bytes": 0},
+    ],
 )
 def test_senseless_options_are_refused(client: ReplayClient, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         RowWriter(client, "t", **options)
-
-
-# --- a real server behind a network that breaks
-
-
-class BreakingProxy:
-    """Passes bytes between clients and a server, and cuts every connection off when told to."""
-
-    def __init__(self, port: int) -> None:
-        self._target = ("127.0.0.1", port)
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        sockets, self._sockets = self._sockets, []
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has gone already
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection(self._target)
-            self._sockets += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
-
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while part := source.recv(65536):
-                sink.sendall(part)
-            sink.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        finally:
-            source.close()
-
-
-def test_connections_cut_at_random_lose_nothing_and_double_nothing(server_url: str) -> None:
-    table = f"writer-{uuid.uuid4().hex[:8]}"
-    proxy = BreakingProxy(int(server_url.rpartition(":")[2]))
-    generator = np.random.default_rng(0)
-    total = 20_000
-    with ReplayClient(server_url) as direct, ReplayClient(proxy.url) as client:
-        columns = {"number": {"dtype": "<i8", "shape": []}}
-        direct.create_table(table, {"capacity": total, "columns": columns})
-        with RowWriter(client, table, batch_rows=50) as writer:
-            next_cut = 0
-            for number in range(total):
-                writer.append({"number": number})
-                if number == next_cut:
-                    proxy.cut()
-                    next_cut += int(generator.integers(1, 600))
-
-        stored = direct.scan(table, limit=total)
-        direct.delete_table(table)
-    proxy.close()
-
-    assert stored.columns["number"].tolist() == list(range(total))
-
-
-def test_a_table_that_is_missing_is_told_at_once(server_url: str) -> None:
-    with ReplayClient(server_url) as client, pytest.raises(UnknownTableError):
-        RowWriter(client, "no-such-table")

@@ -19,9 +19,11 @@ from agent_client import (
     StepOrderError,
     StepWriter,
     WriterClosedError,
+    WriterTimeoutError,
 )
 from agent_client.step_tables import step_columns, step_table_spec
 from tests.agent_client.counting_environment import REWARD_PER_STEP, CountingEnvironment
+from tests.agent_client.flaky_server import Fault, FlakyServer
 
 LENGTHS = [(3, 1, 2), (1, 4), (5,), (2, 2, 1)]
 VECTOR_STEPS = 40
@@ -33,6 +35,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.room_asked_for: list[int] = []
         self.priorities: list[float | None] = []
         self.streams: list[int] = []
 
@@ -42,6 +45,9 @@ class Rows:
         self.rows.append({name: np.copy(value) for name, value in row.items()})
         self.priorities.append(priority)
         self.streams.append(stream)
+
+    def wait_for_room(self, rows: int) -> None:
+        self.room_asked_for.append(rows)
 
     def flush(self) -> None:
         """Everything is there already."""
@@ -496,3 +502,45 @@ def test_a_spec_says_what_it_was_told(client: ReplayClient) -> None:
 def test_spaces_without_a_dtype_have_no_columns(space: gymnasium.Space[Any]) -> None:
     with pytest.raises(ValueError, match="dtype and shape"):
         step_columns(space, gymnasium.spaces.Discrete(2))
+
+
+# --- when the writer of rows is full
+
+
+def test_room_is_asked_for_before_the_first_row_of_a_step() -> None:
+    rows = Rows()
+    steps = StepWriter(rows, 3, autoreset=Autoreset.SAME_STEP)
+    steps.begin(np.zeros(3))
+    ends = np.array([True, False, True])
+
+    steps.append(
+        np.zeros(3), np.zeros(3), np.zeros(3), ends, ~ends & False, {"final_obs": np.ones(3)}
+    )
+
+    assert rows.room_asked_for == [5]
+    assert len(rows.rows) == 5
+
+
+def test_a_step_that_found_no_room_was_not_taken_and_may_be_given_again() -> None:
+    flag = {"dtype": "|b1", "shape": []}
+    number = {"dtype": "<i8", "shape": []}
+    columns = {
+        **dict.fromkeys(("observation", "action", "reward"), number),
+        **dict.fromkeys(("is_first", "is_last", "is_terminal"), flag),
+    }
+    with FlakyServer([Fault.DROP_BEFORE] * 100, columns) as away, ReplayClient(away.url) as client:
+        away.proceed.clear()
+        rows = RowWriter(client, "t", max_buffered_rows=8, append_timeout_s=0.05)
+        steps = StepWriter(rows, 3)
+        steps.begin(np.zeros(3, np.int64))
+        step = partial(steps.append, *np.zeros((3, 3), np.int64), *np.zeros((2, 3), np.bool_))
+        step()
+        step()
+        for _ in range(2):
+            with pytest.raises(WriterTimeoutError):
+                step()
+        assert rows.rows_appended == 6
+
+        with pytest.raises(WriterClosedError):
+            rows.close(0.0)
+        away.proceed.set()
