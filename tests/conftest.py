@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.guarded_server import GuardedServer, TokenFile
 from tests.server_process import ServerProcess
+
+# A machine that others use at the same time is no reason to fail; what failed is told whole.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
