@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations test-docker coverage serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations test-docker coverage bench bench-quick bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -47,6 +47,22 @@ test-docker: install ## the images, built and brought up for real; needs a conta
 coverage: install ## branch coverage of the normal tests
 	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'
 	$(BIN)/python -m coverage report --show-missing
+
+bench-quick: install ## benchmarks in about two minutes: ratios to peers and limits
+	$(BIN)/python -m benchmarks --quick
+
+bench: install bench-peers ## every benchmark beside its peers; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+bench-peers: .venv-in-process/.installed .venv-reverb/.installed ## environments of the peers
+.venv-in-process/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet numpy torchrl cpprb tianshou stable-baselines3
+	@touch $@
+.venv-reverb/.installed: # Linux x86-64 and Python up to 3.11 only
+	$(PYTHON) -m venv $(@D)
+	-$(@D)/bin/python -m pip install --quiet 'dm-reverb[tensorflow]'
+	@touch $@
 
 serve: install  ## a server on port 8000 of this machine
 	$(BIN)/replay-server serve

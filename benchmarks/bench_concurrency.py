@@ -1,4 +1,4 @@
-"""Do four learners and sixteen writers get as much from one server as one learner, and fairly?
+"""Do four learners and sixteen writers get from one server what one learner alone does, and fairly?
 
 Workload A: first one learner draws batches of 256 transitions, then four do, while sixteen writers
 insert a few steps at a time. Every step bears a checksum of its frame, and learners check each row
@@ -12,8 +12,10 @@ that does nothing else; what the machine adds to it is told by a raw exchange of
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ TABLE = "shared"
 LEARNERS = 4
 WRITERS = 16
 STEPS_AN_INSERT = 8
+_WRITERS_A_PROCESS = 4
 _PAUSE_S = 0.02
 _CAPACITY = 4_000
 
@@ -52,7 +55,7 @@ def checksums(frames: np.ndarray) -> np.ndarray:
     return (words * weights).sum(axis=1, dtype=np.uint64).view(np.int64)
 
 
-def learn(url: str, go: Event, stop: Event, results: Any) -> None:
+def learn(url: str, go: Barrier, stop: Event, results: Any) -> None:
     """Draw until told to stop; put the number of batches, and of rows that did not fit."""
     batches = torn = 0
     with ReplayClient(url) as client:
@@ -67,25 +70,35 @@ def learn(url: str, go: Event, stop: Event, results: Any) -> None:
     results.put(("learner", batches, torn))
 
 
-def write(url: str, number: int, go: Event, stop: Event, results: Any) -> None:
-    """Insert a few steps now and then until told to stop; put the number of steps."""
+def write(url: str, number: int, go: Barrier, stop: Event, results: Any) -> None:
+    """Let four writers insert a few steps now and then until told to stop; put their steps."""
     columns = steps(1000, 1000 * number)
-    inserted = 0
-    with ReplayClient(url) as client:
-        go.wait()
+    inserted = [0] * _WRITERS_A_PROCESS
+
+    def run(client: ReplayClient, place: int) -> None:
         while not stop.is_set():
-            first = inserted % 992
-            rows = {
-                name: column[first : first + STEPS_AN_INSERT] for name, column in columns.items()
-            }
-            client.insert(TABLE, rows, writer=(f"writer-{number}", inserted))
-            inserted += STEPS_AN_INSERT
+            first = inserted[place] % 992
+            here = slice(first, first + STEPS_AN_INSERT)
+            rows = {name: column[here] for name, column in columns.items()}
+            client.insert(TABLE, rows, writer=(f"writer-{number}-{place}", inserted[place]))
+            inserted[place] += STEPS_AN_INSERT
             stop.wait(_PAUSE_S)
-    results.put(("writer", inserted, 0))
+
+    with ReplayClient(url) as client:
+        threads = [
+            threading.Thread(target=run, args=(client, place))
+            for place in range(_WRITERS_A_PROCESS)
+        ]
+        go.wait()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    results.put(("writer", sum(inserted), 0))
 
 
-def probe(url: str, go: Event, stop: Event, results: Any) -> None:
-    """Take the time of small inserts and of raw exchanges of the same bytes, until told to stop."""
+def probe(url: str, go: Barrier, stop: Event, results: Any) -> None:
+    """Take the time of small inserts, and of raw exchanges of as many bytes, until told to stop."""
     inserts: list[float] = []
     pings: list[float] = []
     columns = {name: column[:1] for name, column in steps(1, 0).items()}
@@ -93,7 +106,7 @@ def probe(url: str, go: Event, stop: Event, results: Any) -> None:
         go.wait()
         while not stop.is_set():
             began = time.perf_counter()
-            client.insert(TABLE, columns, writer=("probe", len(inserts)))
+            client.insert(TABLE, columns, writer=(f"probe-{os.getpid()}", len(inserts)))
             inserts.append(time.perf_counter() - began)
             began = time.perf_counter()
             raw.exchange(7_800, 300)
@@ -105,19 +118,18 @@ def probe(url: str, go: Event, stop: Event, results: Any) -> None:
 def together(url: str, learners: int, writers: int, seconds: float) -> list[tuple[str, Any, Any]]:
     """Run so many learners, writers and the probe for a while and return what they put."""
     context = multiprocessing.get_context("spawn")
-    go, stop, results = context.Event(), context.Event(), context.Queue()
+    groups = writers // _WRITERS_A_PROCESS
+    go, stop = context.Barrier(learners + groups + 2), context.Event()
+    results = context.Queue()
+    shared = (go, stop, results)
     processes = [
-        *(context.Process(target=learn, args=(url, go, stop, results)) for _ in range(learners)),
-        *(
-            context.Process(target=write, args=(url, number, go, stop, results))
-            for number in range(writers)
-        ),
-        context.Process(target=probe, args=(url, go, stop, results)),
+        *(context.Process(target=learn, args=(url, *shared)) for _ in range(learners)),
+        *(context.Process(target=write, args=(url, n, *shared)) for n in range(groups)),
+        context.Process(target=probe, args=(url, *shared)),
     ]
     for process in processes:
         process.start()
-    time.sleep(4 + 0.5 * len(processes))  # all of them have imported what they need
-    go.set()
+    go.wait(120)
     time.sleep(seconds)
     stop.set()
     found = [results.get(timeout=60) for _ in processes]
