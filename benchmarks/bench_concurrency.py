@@ -25,6 +25,7 @@ from agent_client.runs.embedded_server import EmbeddedServer
 from benchmarks.harness import Comparison, Timing
 from benchmarks.limits import RawServer
 from benchmarks.main import main
+from benchmarks.peers.process import Peers
 from benchmarks.workloads import BATCH, STEPS_SPEC, step_rows
 
 TABLE = "shared"
@@ -138,7 +139,7 @@ def together(url: str, learners: int, writers: int, seconds: float) -> list[tupl
     return found
 
 
-def measure(quick: bool) -> list[Comparison]:
+def measure(quick: bool, _: Peers) -> list[Comparison]:
     """Measure one learner alone, then all."""
     seconds = 5.0 if quick else 20.0
     with EmbeddedServer() as server, ReplayClient(server.url) as client:

@@ -19,6 +19,7 @@ from agent_client.tensors import TensorBatch
 from benchmarks.harness import Comparison, Contender, compare
 from benchmarks.limits import RawServer
 from benchmarks.main import main
+from benchmarks.peers.process import Peers
 from benchmarks.workloads import BATCH, FRAME, fill_steps, frames, step_rows
 
 TABLE = "steps"
@@ -26,15 +27,15 @@ STACK_BYTES = 4 * FRAME[0] * FRAME[1]
 ROWS = 50_000
 
 
-def measure(quick: bool) -> list[Comparison]:
+def measure(quick: bool, peers: Peers) -> list[Comparison]:
     """Measure all operations."""
     rounds = 9 if quick else 31
     with EmbeddedServer() as server, ReplayClient(server.url) as client, RawServer() as raw:
         fill_steps(client, TABLE, ROWS)
         return [
-            _draws(client, raw, rounds),
+            _draws(client, raw, peers, rounds),
             _prefetched(client, raw, rounds),
-            _steps_in(client, rounds=3 if quick else 9, rows=10_000 if quick else 50_000),
+            _steps_in(client, peers, rounds=3 if quick else 9, rows=10_000 if quick else 50_000),
         ]
 
 
@@ -49,10 +50,10 @@ def _take() -> Contender:
         np.take(storage, places, axis=0, out=out[0], mode="clip")
         np.take(storage, places + 1, axis=0, out=out[1], mode="clip")
 
-    return Contender("np.take in process", run, BATCH)
+    return Contender("np.take in process", run)
 
 
-def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> Comparison:
+def _draws(client: ReplayClient, raw: RawServer, peers: Peers, rounds: int) -> Comparison:
     def stacked() -> None:
         TensorBatch.from_batch(client.sample(TABLE, BATCH))
 
@@ -75,6 +76,8 @@ def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> Comparison:
                     lambda: raw.exchange(300, 2 * BATCH * STACK_BYTES),
                 ),
                 _take(),
+                *peers.contenders("A draw"),
+                *peers.contenders("A twenty draws", 20),
             ],
             rounds,
             3,
@@ -116,7 +119,7 @@ def _prefetched(client: ReplayClient, raw: RawServer, rounds: int) -> Comparison
     )
 
 
-def _steps_in(client: ReplayClient, rounds: int, rows: int) -> Comparison:
+def _steps_in(client: ReplayClient, peers: Peers, rounds: int, rows: int) -> Comparison:
     columns = step_rows(1000)
     steps = [
         {
@@ -140,7 +143,9 @@ def _steps_in(client: ReplayClient, rounds: int, rows: int) -> Comparison:
     return Comparison(
         "A: insert steps through the writer, into the server",
         "rows/s",
-        compare([Contender("ours", through_the_writer, rows)], rounds),
+        compare(
+            [Contender("ours", through_the_writer, rows), *peers.contenders("A write", 500)], rounds
+        ),
         bar=60_000,
         aim=150_000,
     )

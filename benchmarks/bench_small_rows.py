@@ -18,26 +18,27 @@ from agent_client.runs.embedded_server import EmbeddedServer
 from benchmarks.harness import Comparison, Contender, compare
 from benchmarks.limits import RawServer
 from benchmarks.main import main
+from benchmarks.peers.process import Peers
 from benchmarks.workloads import BATCH, fill_small, small_rows
 
 TABLE = "small"
 _HEAD = 260  # bytes of a request's or an answer's head and of what names its arrays
 
 
-def measure(quick: bool) -> list[Comparison]:
+def measure(quick: bool, peers: Peers) -> list[Comparison]:
     """Measure all operations."""
     rounds = 7 if quick else 25
     with EmbeddedServer() as server, ReplayClient(server.url) as client, RawServer() as raw:
         fill_small(client, TABLE, 1_000_000)
         return [
-            *_draws(client, raw, rounds),
-            *_updates(client, raw, rounds),
+            *_draws(client, raw, peers, rounds),
+            *_updates(client, raw, peers, rounds),
             *_inserts(client, raw, rounds),
-            _steps_in(client, rounds=max(3, rounds // 3), rows=20_000 if quick else 100_000),
+            _steps_in(client, peers, rounds=max(3, rounds // 3), rows=20_000 if quick else 100_000),
         ]
 
 
-def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparison]:
+def _draws(client: ReplayClient, raw: RawServer, peers: Peers, rounds: int) -> list[Comparison]:
     runs = 30
     item_bytes = 45 + 8 + 8 + 4 + 8 + 4 + 8
 
@@ -58,6 +59,8 @@ def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparison
                 [
                     Contender("ours", lambda: client.sample(TABLE, BATCH) and None, BATCH),
                     Contender("raw", lambda: raw.exchange(300, 1000 + BATCH * item_bytes), BATCH),
+                    *peers.contenders("S draw", BATCH),
+                    *peers.contenders("S twenty draws", 20 * BATCH),
                 ],
                 rounds,
                 runs,
@@ -94,6 +97,7 @@ def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparison
                     Contender(
                         "raw", lambda: raw.exchange(500 + BATCH * 16, 1000 + BATCH * item_bytes)
                     ),
+                    *peers.contenders("S step"),
                 ],
                 rounds,
                 runs,
@@ -104,7 +108,7 @@ def _draws(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparison
     ]
 
 
-def _updates(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparison]:
+def _updates(client: ReplayClient, raw: RawServer, peers: Peers, rounds: int) -> list[Comparison]:
     comparisons = []
     for count, bar, aim in ((256, 8e5, 1e6), (4096, 4e6, 1e7)):
         keys = client.sample(TABLE, count).keys.copy()
@@ -121,6 +125,7 @@ def _updates(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparis
                     [
                         Contender("ours", update, count),
                         Contender("raw", lambda n=count: raw.exchange(400 + 16 * n, 200), count),
+                        *peers.contenders(f"S update {count}", count),
                     ],
                     rounds,
                     30,
@@ -153,7 +158,7 @@ def _inserts(client: ReplayClient, raw: RawServer, rounds: int) -> list[Comparis
     ]
 
 
-def _steps_in(client: ReplayClient, rounds: int, rows: int) -> Comparison:
+def _steps_in(client: ReplayClient, peers: Peers, rounds: int, rows: int) -> Comparison:
     columns = small_rows(1000)
     steps = [
         {
@@ -176,7 +181,10 @@ def _steps_in(client: ReplayClient, rounds: int, rows: int) -> Comparison:
     return Comparison(
         "S: insert step by step through the writer, into the server",
         "rows/s",
-        compare([Contender("ours", through_the_writer, rows)], rounds),
+        compare(
+            [Contender("ours", through_the_writer, rows), *peers.contenders("S write", 2_000)],
+            rounds,
+        ),
         bar=150_000,
         aim=300_000,
     )

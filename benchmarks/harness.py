@@ -66,7 +66,7 @@ class Comparison:
 
     Attributes:
         title: the operation.
-        unit: "rows/s" and the like for rates, or "us" and "ms" for the time of a run.
+        unit: "rows/s" and the like for rates, or "us" and "ms" for the time of a unit.
         timings: the contenders'.
         bar: what is required, in `unit`; None where nothing is.
         aim: what is hoped for.
@@ -83,7 +83,7 @@ class Comparison:
     def value(self, timing: Timing, seconds: float) -> float:
         """Return seconds of a run in this comparison's unit."""
         scale = {"s": 1.0, "ms": 1e3, "us": 1e6}.get(self.unit)
-        return timing.units / seconds if scale is None else seconds * scale
+        return timing.units / seconds if scale is None else seconds / timing.units * scale
 
     @property
     def is_rate(self) -> bool:
