@@ -2,6 +2,7 @@
 
 ReplayError (replay_server.memory.errors)
 ├── UnknownTableError      no table of that name
+├── UnknownParametersError no parameters of that name
 ├── TableExistsError       one of that name, with another spec
 ├── TooLargeError          beyond a limit that /v1/info tells
 ├── InvalidSpecError       a spec that no table could keep
@@ -25,6 +26,7 @@ __all__ = [
     "TooLargeError",
     "UnavailableError",
     "UnknownCheckpointError",
+    "UnknownParametersError",
     "UnknownTableError",
 ]
 
@@ -40,6 +42,21 @@ class UnknownTableError(ReplayError):
         """Keep the name and say how to make one."""
         self.table = table
         super().__init__(f"there is no table {table!r}; PUT /v1/tables/{table} makes one")
+
+
+class UnknownParametersError(ReplayError):
+    """No parameters of that name.
+
+    Attributes:
+        parameters: the name.
+    """
+
+    def __init__(self, parameters: str) -> None:
+        """Keep the name and say how to store some."""
+        self.parameters = parameters
+        super().__init__(
+            f"there are no parameters {parameters!r}; PUT /v1/parameters/{parameters} stores some"
+        )
 
 
 class TableExistsError(ReplayError):

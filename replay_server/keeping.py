@@ -1,9 +1,10 @@
-"""Who keeps the tables of a server, by its settings."""
+"""Who keeps the tables and the parameters of a server, by its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from replay_server.checkpointing import restored
 from replay_server.durability.checkpoints import Checkpoints
@@ -13,6 +14,8 @@ from replay_server.durability.files import Files
 from replay_server.durability.keeper import Build, Keeper, MemoryKeeper, StandingTable
 from replay_server.durability.layout import Layout
 from replay_server.durability.memo import Description
+from replay_server.durability.parameter_files import ParameterFiles
+from replay_server.durability.parameter_shelf import Shelf
 from replay_server.memory.arrays import Allocate
 from replay_server.memory.changes import Changes
 from replay_server.memory.table import Table
@@ -26,17 +29,19 @@ __all__ = ["Keeping", "builder", "open_keeping"]
 
 @dataclass(frozen=True)
 class Keeping:
-    """Who keeps the tables, and what was kept.
+    """Who keeps the tables and the parameters, and what was kept.
 
     Attributes:
         keeper: keeps them from now on.
         standing: the tables that stand already.
         checkpoints: those of the data directory; None where there is none.
+        shelf: keeps the parameters; None where they are kept in memory.
     """
 
     keeper: Keeper
     standing: Sequence[StandingTable]
     checkpoints: Checkpoints | None
+    shelf: Shelf | None = None
 
 
 def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keeping:
@@ -56,11 +61,13 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
         checkpoints = Checkpoints(layout.checkpoints, files)
         keeper: Keeper
         standing: Sequence[StandingTable]
+        shelf = None
         if settings.durability_kept == "memory":
-            _refuse_live_tables(layout)
+            _refuse_what_is_live(layout)
             keeper, standing = MemoryKeeper(build, layout), ()
         else:
             power = settings.durability_kept == "power"
+            shelf = ParameterFiles(layout.parameters, files, power=power)
             directory = DataDirectory(layout, build, files, power=power)
             keeper, standing = directory, directory.tables
         if settings.restore is not None:
@@ -69,16 +76,22 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
     except BaseException:
         layout.close()
         raise
-    return Keeping(keeper, standing, checkpoints)
+    return Keeping(keeper, standing, checkpoints, shelf)
 
 
-def _refuse_live_tables(layout: Layout) -> None:
+def _refuse_what_is_live(layout: Layout) -> None:
     if layout.current is not None and any(layout.tables.iterdir()):
-        raise DataDirectoryError(
-            layout.tables,
-            "it holds live tables, which --durability memory would not keep; start with "
-            "--durability process or power, or give another --data-dir",
-        )
+        raise _would_not_keep(layout.tables, "live tables")
+    if ParameterFiles.holds_any(layout.parameters):
+        raise _would_not_keep(layout.parameters, "parameters")
+
+
+def _would_not_keep(folder: Path, what: str) -> DataDirectoryError:
+    return DataDirectoryError(
+        folder,
+        f"it holds {what}, which --durability memory would not keep; start with "
+        "--durability process or power, or give another --data-dir",
+    )
 
 
 def _check_discard(

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from replay_server.durability.keeper import Keeper, Room, StandingTable
+from replay_server.durability.parameter_shelf import MemoryShelf, Shelf
 from replay_server.errors import (
     TableExistsError,
     TooLargeError,
@@ -29,6 +30,7 @@ from replay_server.memory.errors import RateLimitedError
 from replay_server.memory.footprint import bytes_for
 from replay_server.memory.signature import Signature
 from replay_server.memory.table import Table
+from replay_server.parameters import ParameterStore
 from replay_server.parts import Part, decoded_update, wired
 from replay_server.table_factory import (
     check_column_names,
@@ -103,11 +105,22 @@ class ReplayService:
 
     Attributes:
         limits: what requests may ask for.
+        parameters: what actors act with.
     """
 
-    def __init__(self, limits: Limits, keeper: Keeper, standing: Iterable[StandingTable]) -> None:
-        """Serve the tables that stand already, and those to come, which `keeper` makes."""
+    def __init__(
+        self,
+        limits: Limits,
+        keeper: Keeper,
+        standing: Iterable[StandingTable],
+        shelf: Shelf | None = None,
+    ) -> None:
+        """Serve the tables that stand already, and those to come, which `keeper` makes.
+
+        Parameters lie on `shelf`; without one they are in memory.
+        """
         self.limits = limits
+        self.parameters = ParameterStore(shelf or MemoryShelf(self._check_memory), limits)
         self._keeper = keeper
         self._entries: dict[str, _Entry] = {}
         self._away: str | None = None
@@ -455,6 +468,7 @@ class ReplayService:
     def close(self) -> None:
         """Refuse new tables and send everyone who waits away with UnavailableError."""
         self._closed = True
+        self.parameters.close()
         self._dismiss_all()
 
     def _dismiss_all(self) -> None:
@@ -464,6 +478,7 @@ class ReplayService:
 
     def settle(self) -> None:
         """Make everything durable, once no request is under way any more."""
+        self.parameters.settle()
         self._keeper.close()
 
     # -- checks ---------------------------------------------------------------------------------
@@ -497,9 +512,11 @@ class ReplayService:
     def _check_memory(self, more_bytes: int) -> None:
         tables = [entry.table for entry in self._entries.values()]
         used = sum(self._memory_for(one.capacity, one.signature, one.has_steps) for one in tables)
+        used += self.parameters.memory_bytes
         if used + more_bytes > self.limits.memory_limit_bytes:
+            most = self.limits.memory_limit_bytes
             raise TooLargeError(
-                "bytes of all tables", self.limits.memory_limit_bytes, f"{used} + {more_bytes}"
+                "bytes of all tables and parameters", most, f"{used} + {more_bytes}"
             )
 
     def _check_new_columns(self, table: Table, columns: Columns) -> None:

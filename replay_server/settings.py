@@ -18,6 +18,7 @@ DURABILITIES: Final = ("memory", "process", "power")
 _MAX_DRAWS: Final = 1_048_576
 _MAX_SCAN_ROWS: Final = 1_048_576
 _MAX_COLUMNS: Final = 256
+_MAX_PARAMETERS: Final = 1024
 _MAX_WAIT_S: Final = 600.0
 _MAX_WRITERS: Final = 65_536
 
@@ -79,6 +80,7 @@ class ServerSettings:
             max_scan_rows=_MAX_SCAN_ROWS,
             max_columns=_MAX_COLUMNS,
             max_wait_seconds=_MAX_WAIT_S,
+            max_parameters=_MAX_PARAMETERS,
             max_writers_per_table=_MAX_WRITERS,
             memory_limit_bytes=self.memory_limit_bytes or machine_memory_bytes() * 4 // 5,
         )

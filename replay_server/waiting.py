@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from replay_server.memory.errors import RateLimitedError, ReplayError
 
-__all__ = ["Demand", "WaitingLine", "wait_in_line"]
+__all__ = ["Demand", "WaitingLine", "done_in_time", "wait_in_line"]
 
 Result = TypeVar("Result")
 
@@ -185,21 +185,34 @@ async def wait_in_line(
     waiting = _Waiting(attempt, demand, asyncio.get_running_loop().create_future(), lines)
     for line in lines:
         line.add(waiting)
+    try:
+        if await done_in_time(waiting.outcome, timeout_s, gone):
+            result: Result = waiting.outcome.result()
+            return result
+        return attempt()
+    finally:
+        waiting.outcome.cancel()
+        waiting.leave()
+
+
+async def done_in_time(
+    outcome: asyncio.Future[Any], timeout_s: float, gone: Awaitable[None] | None
+) -> bool:
+    """Return whether an outcome is there within a time; it is left as it is.
+
+    Raises:
+        asyncio.CancelledError: `gone` was done first: nobody has a use for it any more.
+    """
     watch = None if gone is None else asyncio.ensure_future(gone)
     try:
         await asyncio.wait(
-            [waiting.outcome] if watch is None else [waiting.outcome, watch],
+            [outcome] if watch is None else [outcome, watch],
             timeout=timeout_s,
             return_when=asyncio.FIRST_COMPLETED,
         )
-        if waiting.outcome.done():
-            result: Result = waiting.outcome.result()
-            return result
-        if watch is not None and watch.done():
+        if watch is not None and watch.done() and not outcome.done():
             raise asyncio.CancelledError
-        return attempt()
+        return outcome.done()
     finally:
         if watch is not None:
             watch.cancel()
-        waiting.outcome.cancel()
-        waiting.leave()

@@ -12,10 +12,20 @@ from typing import Any, Final
 import msgspec
 
 from replay_wire import messages
-from replay_wire.roles import ACTORS, ADMINS, EVERY_ROLE, LEARNERS, PUBLIC, Access
+from replay_wire.queries import ParametersQuery
+from replay_wire.roles import (
+    ACTORS,
+    ACTORS_AND_LEARNERS,
+    ADMINS,
+    EVERY_ROLE,
+    LEARNERS,
+    PUBLIC,
+    Access,
+)
 from replay_wire.specs import TableSpec
 
 __all__ = [
+    "PARAMETERS_VERSION_HEADER",
     "PROTOCOL_HEADER",
     "PROTOCOL_VERSION",
     "Endpoint",
@@ -24,14 +34,16 @@ __all__ = [
 
 PROTOCOL_VERSION: Final = 1
 PROTOCOL_HEADER: Final = "x-replay-protocol"
+PARAMETERS_VERSION_HEADER: Final = "x-parameters-version"
 
 
 class MediaType(StrEnum):
-    """The two forms that a body comes in, each under its first name."""
+    """The two forms that a message comes in, each under its first name; and bytes as they are."""
 
     MSGPACK = "application/msgpack"
     JSON = "application/json"
     PROBLEM_JSON = "application/problem+json"
+    BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -40,21 +52,23 @@ class Endpoint:
 
     Attributes:
         method: HTTP method.
-        path: with `{table}` where a table's name goes.
-        request: type of the body; None where there is none.
-        reply: type of the answer's body; None for 204.
+        path: with `{table}` where a table's name goes, `{name}` where that of parameters does.
+        request: type of the body; `bytes` where it is no message, None where there is none.
+        reply: type of the answer's body; `bytes` where it is no message, None for 204.
         default: form of an answer whose client does not say which it wants.
         access: whom it lets in where authentication is on; the strictest unless it is told.
         body_optional: whether no body at all means a request of defaults.
+        query: what may stand in the query, of the endpoints that look at it.
     """
 
     method: str
     path: str
-    request: type[msgspec.Struct] | None
-    reply: type[msgspec.Struct] | None
+    request: type[msgspec.Struct] | type[bytes] | None
+    reply: type[msgspec.Struct] | type[bytes] | None
     default: MediaType = MediaType.JSON
     access: Access = ADMINS
     body_optional: bool = False
+    query: type[msgspec.Struct] | None = None
 
     def url(self, **names: Any) -> str:
         """Return the path with its names filled in."""
@@ -119,3 +133,18 @@ DELETE_CHECKPOINT: Final = Endpoint("DELETE", "/v1/checkpoints/{name}", None, No
 INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply, access=EVERY_ROLE)
 HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply, access=PUBLIC)
 READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply, access=PUBLIC)
+LIST_PARAMETERS: Final = Endpoint(
+    "GET", "/v1/parameters", None, messages.ParametersList, access=ACTORS_AND_LEARNERS
+)
+PUT_PARAMETERS: Final = Endpoint(
+    "PUT", "/v1/parameters/{name}", bytes, messages.ParametersVersion, access=LEARNERS
+)
+GET_PARAMETERS: Final = Endpoint(
+    "GET",
+    "/v1/parameters/{name}",
+    None,
+    bytes,
+    access=ACTORS_AND_LEARNERS,
+    query=ParametersQuery,
+)
+DELETE_PARAMETERS: Final = Endpoint("DELETE", "/v1/parameters/{name}", None, None)

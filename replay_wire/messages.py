@@ -27,6 +27,9 @@ __all__ = [
     "Limits",
     "MixedSampleReply",
     "MixedSampleRequest",
+    "ParametersEntry",
+    "ParametersList",
+    "ParametersVersion",
     "PriorityUpdate",
     "Problem",
     "SamplePart",
@@ -258,6 +261,26 @@ class TableList(_Reply, frozen=True):
     tables: list[TableDocument]
 
 
+class ParametersVersion(_Reply, frozen=True):
+    """The version under which parameters were stored, counting up from 1."""
+
+    version: int
+
+
+class ParametersEntry(_Reply, frozen=True):
+    """Parameters that stand: their name, their version, and how many bytes they are."""
+
+    name: str
+    version: int
+    bytes: int
+
+
+class ParametersList(_Reply, frozen=True):
+    """All parameters, by name."""
+
+    parameters: list[ParametersEntry]
+
+
 class EmptyReply(_Reply, frozen=True):
     """An empty map: done, and nothing to tell."""
 
@@ -298,10 +321,11 @@ class Limits(_Reply, frozen=True):
         max_draws_per_request: batch_size * batches.
         max_scan_rows: `limit` of a scan.
         max_columns: columns of a table.
-        max_wait_seconds: `timeout` of a request.
+        max_wait_seconds: `timeout` or `wait` of a request.
+        max_parameters: names of parameters.
         max_writers_per_table: writers whose last sequence is remembered; beyond it the one silent
             longest is forgotten.
-        memory_limit_bytes: all tables together.
+        memory_limit_bytes: all tables together, and parameters that are not in files.
     """
 
     max_body_bytes: int
@@ -310,6 +334,7 @@ class Limits(_Reply, frozen=True):
     max_scan_rows: int
     max_columns: int
     max_wait_seconds: float
+    max_parameters: int
     max_writers_per_table: int
     memory_limit_bytes: int
 

@@ -63,7 +63,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     """
     tokens = None if settings.tokens is None else TokenBook(settings.tokens)
     keeping = open_keeping(settings)
-    service = ReplayService(settings.limits, keeping.keeper, keeping.standing)
+    service = ReplayService(settings.limits, keeping.keeper, keeping.standing, keeping.shelf)
     checkpointing = Checkpointing(service, keeping.keeper, keeping.checkpoints)
     for name, values in settings.tables.items():
         try:

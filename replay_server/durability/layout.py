@@ -5,6 +5,7 @@ LOCK          held by the server that uses the directory
 CURRENT       the segment of the journal with which to begin
 journal/      see `journal`
 tables/       a folder a table, see `table_files`
+parameters/   a file a version, see `parameter_files`
 checkpoints/  a folder a checkpoint
 """
 
@@ -31,7 +32,7 @@ class Layout:
 
     Attributes:
         root: the directory.
-        journal, tables, checkpoints: folders in it.
+        journal, tables, parameters, checkpoints: folders in it.
     """
 
     def __init__(self, root: Path, files: Files) -> None:
@@ -43,6 +44,7 @@ class Layout:
         self.root = root
         self.journal = root / "journal"
         self.tables = root / "tables"
+        self.parameters = root / "parameters"
         self.checkpoints = root / "checkpoints"
         self._files = files
         try:
@@ -107,7 +109,8 @@ class Layout:
 
     def _make(self, path: Path) -> None:
         others = sorted(each.name for each in self.root.iterdir() if each.name != "LOCK")
-        unknown = [name for name in others if name not in ("journal", "tables", "checkpoints")]
+        folders = (self.journal, self.tables, self.parameters, self.checkpoints)
+        unknown = [name for name in others if name not in {folder.name for folder in folders}]
         if unknown:
             raise DataDirectoryError(
                 self.root,
@@ -115,7 +118,7 @@ class Layout:
                 "empty or a new one",
             )
         try:
-            for folder in (self.journal, self.tables, self.checkpoints):
+            for folder in folders:
                 self._files.make_folder(folder)
             self._files.replace(path, _FORMAT_TEXT.format(_FORMAT).encode(), synced=True)
         except OSError as error:
