@@ -14,6 +14,8 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final, ParamSpec, TypeVar
 
 from replay_server.durability.errors import DataDirectoryError
@@ -65,6 +67,9 @@ class ParameterFiles:
             raise DataDirectoryError(folder, f"it can't be used ({error})") from error
         except StorageFullError as error:
             raise DataDirectoryError(folder, error.reason) from error
+        self._unneeded: SimpleQueue[Path | None] = SimpleQueue()
+        self._remover = Thread(target=self._remove_unneeded, name="parameter-remover", daemon=True)
+        self._remover.start()
 
     @staticmethod
     def holds_any(folder: Path) -> bool:
@@ -84,11 +89,14 @@ class ParameterFiles:
     def retire(self, content: Content) -> None:
         """Remove a file once nobody reads it any more."""
         path = _file_of(content).path
-        weakref.finalize(content, self._remove_later, path).atexit = False
+        # a finalizer may run anywhere, within any lock: a SimpleQueue takes that, a pool does not
+        weakref.finalize(content, self._unneeded.put, path).atexit = False
 
     def close(self) -> None:
         """Return when nothing is being read or written."""
         self._worker.shutdown()
+        self._unneeded.put(None)
+        self._remover.join()
 
     def submit(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -135,11 +143,9 @@ class ParameterFiles:
         text = _index_of(inventory)
         self._files.replace(self._folder / _INDEX, text, synced=self._power)
 
-    def _remove_later(self, path: Path) -> None:
-        try:
-            self._worker.submit(self._remove, path)
-        except RuntimeError:  # shut down: the next start finds that the index does not name it
-            return
+    def _remove_unneeded(self) -> None:
+        while (path := self._unneeded.get()) is not None:
+            self._remove(path)
 
     def _remove(self, path: Path) -> None:
         try:

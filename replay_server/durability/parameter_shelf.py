@@ -95,7 +95,8 @@ class Shelf(Protocol):
     inventory: Inventory
 
     @property
-    def memory_bytes(self) -> int: ...
+    def memory_bytes(self) -> int:
+        """Return that."""
 
     async def begin(self, name: str, size: int | None) -> Upload:
         """Begin to take bytes in.
