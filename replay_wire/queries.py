@@ -11,15 +11,11 @@ from replay_wire.complaints import located
 from replay_wire.errors import InvalidMessageError
 from replay_wire.specs import CountOrZero, NonNegative
 
-__all__ = ["NoQuery", "ParametersQuery", "read_query"]
+__all__ = ["ParametersQuery", "read_query"]
 
 Query = TypeVar("Query", bound=msgspec.Struct)
 
 _MOST_FIELDS = 64
-
-
-class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing."""
 
 
 class ParametersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

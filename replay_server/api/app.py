@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from replay_server import __version__
-from replay_server.api import checkpoints, docs_page, items, openapi, tables
+from replay_server.api import checkpoints, docs_page, items, openapi, parameters, tables
 from replay_server.api.authentication import (
     CHALLENGE,
     access_of,
@@ -75,6 +75,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         [
             *items.routes(service),
             *tables.routes(service),
+            *parameters.routes(service),
             *checkpoints.routes(service, checkpointing),
         ],
         title="replay-server",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from starlette.types import Receive, Send
@@ -17,7 +17,15 @@ from replay_wire.codec import Buffer
 from replay_wire.endpoints import MediaType
 from replay_wire.messages import Problem
 
-__all__ = ["ClientGoneError", "client_gone", "read_message", "send_answer"]
+__all__ = [
+    "ByteBody",
+    "ClientGoneError",
+    "client_gone",
+    "read_bytes",
+    "read_message",
+    "send_answer",
+    "send_pieces",
+]
 
 _JOINED_BELOW_BYTES: Final = 1 << 16
 _THREADED_FROM_BYTES: Final = 1 << 18
@@ -25,6 +33,18 @@ _THREADED_FROM_BYTES: Final = 1 << 18
 
 class ClientGoneError(Exception):
     """The client hung up before its request was whole."""
+
+
+class ByteBody(NamedTuple):
+    """A body that is no message, on its way in.
+
+    Attributes:
+        chunks: its bytes as they come, decompressed; raises what `read_bytes` does.
+        size: how many will come, where that is known.
+    """
+
+    chunks: AsyncIterator[bytes]
+    size: int | None
 
 
 async def read_message(
@@ -54,6 +74,25 @@ async def read_message(
         return message_type()
     decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json
     return decode(body, message_type)
+
+
+async def read_bytes(receive: Receive, headers: RequestHeaders, limit: int) -> ByteBody:
+    """Return a body of bytes, to be taken in as it comes; a compressed one is read whole first.
+
+    Raises:
+        UnsupportedMediaTypeError: compressed in an unknown way.
+        TooLargeError: more than `limit` bytes, before or after decompression.
+        MalformedBodyError: it does not decompress.
+        ClientGoneError: the client hung up on the way.
+    """
+    coding = headers.body_coding()
+    _check_length(headers.content_length, limit)
+    if coding is not None:
+        body = await _read(receive, headers.content_length, limit)
+        plain = await asyncio.to_thread(decompress, body, coding, limit)
+        return ByteBody(_once(plain), len(plain))
+    length = headers.content_length
+    return ByteBody(_chunks(receive, limit), None if length is None else int(length))
 
 
 async def send_answer(
@@ -92,6 +131,23 @@ async def send_answer(
     await _send(send, status, body, [(b"content-length", str(size).encode()), *sent])
 
 
+async def send_pieces(
+    send: Send,
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    pieces: AsyncIterator[Buffer] | None,
+) -> None:
+    """Send an answer piece by piece, no faster than the client takes it; None is no body.
+
+    An error of the pieces is passed on: the answer stays cut short, and the connection ends.
+    """
+    await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+    if pieces is not None:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def client_gone(receive: Receive) -> None:
     """Return when the client has hung up. To be awaited once its body has been read."""
     while (await receive())["type"] != "http.disconnect":
@@ -100,11 +156,21 @@ async def client_gone(receive: Receive) -> None:
 
 async def _read(receive: Receive, content_length: bytes | None, limit: int) -> Buffer:
     """Return the whole body; refuse one that says, or proves, to be too large."""
+    _check_length(content_length, limit)
+    chunks = [chunk async for chunk in _chunks(receive, limit)]
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _check_length(content_length: bytes | None, limit: int) -> None:
     if content_length is not None and int(content_length) > limit:
         raise TooLargeError("bytes of a request's body", limit, int(content_length))
-    chunks: list[bytes] = []
+
+
+async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """Give a body chunk by chunk; refuse one that proves to be too large."""
     size = 0
-    while True:
+    more = True
+    while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientGoneError
@@ -112,9 +178,12 @@ async def _read(receive: Receive, content_length: bytes | None, limit: int) -> B
         size += len(chunk)
         if size > limit:
             raise TooLargeError("bytes of a request's body", limit, f"more than {limit}")
-        if not event.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else chunk
-        chunks.append(chunk)
+        more = event.get("more_body", False)
+        yield chunk
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def _send(

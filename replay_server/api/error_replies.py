@@ -30,6 +30,7 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
     core.NothingToDrawError: (ErrorCode.NOTHING_TO_DRAW, ("size",)),
     core.StaleSequenceError: (ErrorCode.STALE_SEQUENCE, ("writer", "last")),
     service.UnknownTableError: (ErrorCode.UNKNOWN_TABLE, ("table",)),
+    service.UnknownParametersError: (ErrorCode.UNKNOWN_PARAMETERS, ("parameters",)),
     service.TableExistsError: (ErrorCode.TABLE_EXISTS, ("table",)),
     service.TooLargeError: (ErrorCode.TOO_LARGE, ("limit",)),
     service.InvalidSpecError: (ErrorCode.INVALID_REQUEST, ("field",)),

@@ -90,6 +90,8 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
         "columns": _COLUMNS,
         "more": False,
     },
+    messages.ParametersVersion: {"version": 7},
+    messages.ParametersList: {"parameters": [{"name": "policy", "version": 7, "bytes": 73728}]},
     messages.EmptyReply: {},
     messages.CheckpointRequest: {"name": "before-the-weekend"},
     messages.CheckpointReply: _CHECKPOINT,
@@ -105,6 +107,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
             "max_scan_rows": 1048576,
             "max_columns": 256,
             "max_wait_seconds": 600.0,
+            "max_parameters": 1024,
             "max_writers_per_table": 65536,
             "memory_limit_bytes": 20000000000,
         },
@@ -146,6 +149,10 @@ PROBLEM_DETAILS: Final[dict[ErrorCode, tuple[str, dict[str, Any]]]] = {
     ErrorCode.UNKNOWN_TABLE: (
         "there is no table 'transitions'; PUT /v1/tables/transitions makes one",
         {"table": "transitions"},
+    ),
+    ErrorCode.UNKNOWN_PARAMETERS: (
+        "there are no parameters 'policy'; PUT /v1/parameters/policy stores some",
+        {"parameters": "policy"},
     ),
     ErrorCode.TABLE_EXISTS: (
         "table 'transitions' stands with another spec: capacity is 1000, not 2000; "

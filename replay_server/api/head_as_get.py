@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["HeadAsGetMiddleware"]
+__all__ = ["HeadAsGetMiddleware", "is_head"]
+
+_MARK = "replay_server.head"
+
+
+def is_head(scope: Scope) -> bool:
+    """Return whether what comes as a GET was a HEAD, whose answer's body nobody gets."""
+    return _MARK in scope
 
 
 class HeadAsGetMiddleware:
@@ -17,5 +24,5 @@ class HeadAsGetMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", _MARK: True}
         await self._app(scope, receive, send)

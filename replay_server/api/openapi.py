@@ -15,7 +15,13 @@ import msgspec
 from replay_server.api.error_replies import problem
 from replay_server.api.examples import EXAMPLES, PROBLEM_DETAILS
 from replay_wire import endpoints, messages
-from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION, Endpoint, MediaType
+from replay_wire.endpoints import (
+    PARAMETERS_VERSION_HEADER,
+    PROTOCOL_HEADER,
+    PROTOCOL_VERSION,
+    Endpoint,
+    MediaType,
+)
 from replay_wire.errors import ErrorCode
 from replay_wire.roles import EVERY_ROLE
 
@@ -56,7 +62,7 @@ def operation(
         *(() if access.roles == EVERY_ROLE.roles else (ErrorCode.FORBIDDEN,)),
     )
     extra: dict[str, Any] = {
-        "parameters": _path_parameters(endpoint.path),
+        "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint)],
         "security": [] if access.is_public else [{name: [] for name in SECURITY_SCHEMES}],
     }
     if endpoint.request is not None:
@@ -81,7 +87,7 @@ def schemas() -> dict[str, Any]:
         for endpoint in vars(endpoints).values()
         if isinstance(endpoint, Endpoint)
         for message in (endpoint.request, endpoint.reply)
-        if message is not None
+        if message is not None and issubclass(message, msgspec.Struct)
     }
     _, components = msgspec.json.schema_components(
         [*sorted(known, key=lambda message: message.__name__), messages.Problem],
@@ -130,6 +136,20 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.query is None:
+        return []
+    return [
+        {
+            "name": field.encode_name,
+            "in": "query",
+            "required": field.required,
+            "schema": {**msgspec.json.schema(field.type), "default": field.default},
+        }
+        for field in msgspec.structs.fields(endpoint.query)
+    ]
+
+
 def _responses(endpoint: Endpoint, codes: tuple[ErrorCode, ...]) -> dict[int | str, dict[str, Any]]:
     header = {PROTOCOL_HEADER: {"schema": {"const": str(PROTOCOL_VERSION)}}}
     success: dict[str, Any] = {"description": "Done.", "headers": header}
@@ -139,6 +159,17 @@ def _responses(endpoint: Endpoint, codes: tuple[ErrorCode, ...]) -> dict[int | s
     if endpoint is endpoints.CREATE_TABLE:
         responses[201] = {**success, "description": "Made."}
         responses[200] = {**success, "description": "One of an equal spec stood already."}
+    if endpoint.reply is bytes:
+        version = {"schema": {"type": "integer", "minimum": 1}}
+        success["headers"] = {
+            **header,
+            PARAMETERS_VERSION_HEADER: version,
+            "etag": {"schema": {"type": "string", "pattern": '^"[0-9]+"$'}},
+        }
+        responses[304] = {
+            "description": "There is no other than the client has.",
+            "headers": success["headers"],
+        }
     for status in sorted({code.status for code in codes}):
         same = [code for code in codes if code.status == status]
         responses[status] = _error_response(same, header)
@@ -165,7 +196,9 @@ def _error_response(codes: list[ErrorCode], header: dict[str, Any]) -> dict[str,
     }
 
 
-def _content(endpoint: Endpoint, message: type[msgspec.Struct]) -> dict[str, Any]:
+def _content(endpoint: Endpoint, message: type[msgspec.Struct] | type[bytes]) -> dict[str, Any]:
+    if not issubclass(message, msgspec.Struct):
+        return {MediaType.BYTES.value: {"schema": {"type": "string", "format": "binary"}}}
     schema = {"$ref": _REF.format(name=message.__name__)}
     in_json: dict[str, Any] = {"schema": schema, "example": EXAMPLES[message]}
     forms = {MediaType.JSON.value: in_json, MediaType.MSGPACK.value: {"schema": schema}}

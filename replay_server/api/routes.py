@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -35,7 +36,8 @@ class Call:
 
     Attributes:
         service: whom to ask.
-        message: an instance of the endpoint's request type; None where it has none.
+        message: an instance of the endpoint's request type; None where it has none. Routes of
+            another kind say what theirs is.
         names: what stood in the path's braces, checked.
         gone: makes an awaitable that is done when the client has hung up.
     """
@@ -96,16 +98,7 @@ class WireRoute(APIRoute):
             names: dict[str, str] = scope["path_params"]
             for kind, name in names.items():
                 check_resource_name(name, kind)
-            message = None
-            if self.wire.request is not None:
-                message = await read_message(
-                    receive,
-                    headers,
-                    self.wire.request,
-                    self.wire.default,
-                    self._service.limits.max_body_bytes,
-                    may_be_empty=self.wire.body_optional,
-                )
+            message = await self.read(scope, receive, headers)
             call = Call(self._service, message, names, partial(client_gone, receive))
             status, reply = await self._handler(call)
         except (ClientGoneError, asyncio.CancelledError):
@@ -114,7 +107,27 @@ class WireRoute(APIRoute):
             problem = problem_of(error)
             await answer(problem.status, problem, retry_after(problem.status))
         else:
-            await answer(status, reply)
+            await self.answer(scope, send, headers, status, reply)
+
+    async def read(self, scope: Scope, receive: Receive, headers: RequestHeaders) -> Any:
+        """Return what a request says, beside the names in its path."""
+        if self.wire.request is None:
+            return None
+        assert issubclass(self.wire.request, msgspec.Struct)
+        return await read_message(
+            receive,
+            headers,
+            self.wire.request,
+            self.wire.default,
+            self._service.limits.max_body_bytes,
+            may_be_empty=self.wire.body_optional,
+        )
+
+    async def answer(
+        self, scope: Scope, send: Send, headers: RequestHeaders, status: int, reply: Any
+    ) -> None:
+        """Send what the handler gave."""
+        await send_answer(send, headers, self.wire.default, status, reply)
 
 
 async def _documented_only() -> None:

@@ -229,11 +229,13 @@ class TablePeer:
 class WaitingRequest:
     """A request on a connection of its own that has reached the server and waits there."""
 
-    def __init__(self, peer: Peer, path: str, document: Any, **headers: str) -> None:
-        body = msgpack.packb(document)
+    def __init__(
+        self, peer: Peer, path: str, document: Any, method: str = "POST", **headers: str
+    ) -> None:
+        body = b"" if document is None else msgpack.packb(document)
         host, _, port = peer.address.rpartition(":")
         self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=2 * LONG_S)
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
         self._began = time.monotonic()
         self._socket.sendall(head.encode() + body)

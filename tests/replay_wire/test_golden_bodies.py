@@ -46,6 +46,7 @@ STATS = messages.TableStats(
 )
 DOCUMENT = messages.TableDocument(name="main", spec={"capacity": 8}, stats=STATS)
 CHECKPOINT = messages.CheckpointReply(name="monday", tables=1, rows=2, bytes=300)
+PARAMETERS = messages.ParametersEntry(name="policy", version=3, bytes=300)
 LIMITS = messages.Limits(
     max_body_bytes=1,
     max_reply_bytes=2,
@@ -53,6 +54,7 @@ LIMITS = messages.Limits(
     max_scan_rows=4,
     max_columns=5,
     max_wait_seconds=6.5,
+    max_parameters=9,
     max_writers_per_table=7,
     memory_limit_bytes=2**40,
 )
@@ -113,6 +115,9 @@ MESSAGES: list[msgspec.Struct] = [
     STATS,
     DOCUMENT,
     messages.TableList(tables=[DOCUMENT]),
+    messages.ParametersVersion(version=3),
+    PARAMETERS,
+    messages.ParametersList(parameters=[PARAMETERS]),
     messages.EmptyReply(),
     messages.CheckpointRequest(name="monday"),
     CHECKPOINT,

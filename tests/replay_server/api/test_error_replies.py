@@ -17,6 +17,7 @@ from replay_server.errors import (
     TooLargeError,
     UnavailableError,
     UnknownCheckpointError,
+    UnknownParametersError,
     UnknownTableError,
 )
 from replay_server.memory.errors import (
@@ -51,6 +52,7 @@ REPLIES: list[tuple[Exception, ErrorCode, dict[str, object]]] = [
     (NothingToDrawError(4), ErrorCode.NOTHING_TO_DRAW, {"size": 4}),
     (StaleSequenceError("w", 1, 2), ErrorCode.STALE_SEQUENCE, {"writer": "w", "last": 2}),
     (UnknownTableError("t"), ErrorCode.UNKNOWN_TABLE, {"table": "t"}),
+    (UnknownParametersError("p"), ErrorCode.UNKNOWN_PARAMETERS, {"parameters": "p"}),
     (TableExistsError("t", "x"), ErrorCode.TABLE_EXISTS, {"table": "t"}),
     (TooLargeError("x", 5, 6), ErrorCode.TOO_LARGE, {"limit": 5}),
     (InvalidSpecError("a", "x"), ErrorCode.INVALID_REQUEST, {"field": "a"}),
