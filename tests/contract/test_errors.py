@@ -82,8 +82,6 @@ def test_a_path_that_is_none_is_not_found(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1/parameters"),
-        ("PUT", "/v1/parameters/weights"),
         ("GET", "/metrics"),
     ],
 )
