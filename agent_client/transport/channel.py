@@ -133,16 +133,21 @@ class Channel:
         *,
         table: str = "",
         message: object = None,
+        query: str = "",
         repeatable: bool = False,
         wait_s: float = 0.0,
         reader: Reader | None = None,
     ) -> Any:
         """Send a message and return the reply, of `endpoint.reply`'s type; None where it has none.
 
+        Where that is `bytes` a pair is returned, version and body, and None for a 304.
+
         Args:
             endpoint: where to.
-            table: fills the endpoint's path.
-            message: a Struct or plain values; its arrays must stay as they are until the return.
+            table: fills the endpoint's path: the name of a table or of parameters.
+            query: follows the path, from its question mark on.
+            message: a Struct or plain values, or bytes for an endpoint that takes them; its arrays
+                must stay as they are until the return.
             repeatable: whether it may happen twice without harm.
             wait_s: seconds that the server may wait before it answers; added to all limits.
             reader: makes what is returned of a MessagePack body, in place of `endpoint.reply`.
@@ -153,7 +158,7 @@ class Channel:
         """
         deadline = time.monotonic() + self._patience.total_timeout_s + wait_s
         call_once = partial(
-            self._call_once, endpoint, table, message, repeatable, wait_s, deadline, reader
+            self._call_once, endpoint, table, message, query, repeatable, wait_s, deadline, reader
         )
         try:
             return call_once()
@@ -175,19 +180,20 @@ class Channel:
         endpoint: Endpoint,
         table: str,
         message: object,
+        query: str,
         repeatable: bool,
         wait_s: float,
         deadline: float,
         reader: Reader | None,
     ) -> Any:
-        buffers = [] if message is None else encode(message)
-        url = self._url(endpoint, table)
+        buffers = _buffers(endpoint, message)
+        url = self._url(endpoint, table) + query
         try:
             if self._transport is not None:
                 answer = self._send(endpoint, url, buffers, repeatable, wait_s, deadline)
             else:
                 answer = self._let_client_send(
-                    endpoint, table, buffers, repeatable, wait_s, deadline
+                    endpoint, table, query, buffers, repeatable, wait_s, deadline
                 )
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise ValueError(f"{url} can't be asked: {error}") from error
@@ -213,7 +219,9 @@ class Channel:
         method = endpoint.method
         head = self._heads.get((method, url))
         if head is None:
-            head = self._heads[method, url] = self._prepared_head(method, url)
+            head = self._prepared_head(method, url)
+            if "?" not in url:  # queries are ever others
+                self._heads[method, url] = head
         if method in _METHODS_WITH_BODIES:
             size = sum(memoryview(buffer).nbytes for buffer in buffers)
             head = b"%scontent-length: %d\r\n\r\n" % (head, size)
@@ -246,6 +254,7 @@ class Channel:
         self,
         endpoint: Endpoint,
         table: str,
+        query: str,
         buffers: list[Buffer],
         repeatable: bool,
         wait_s: float,
@@ -257,7 +266,7 @@ class Channel:
         limits = self._patience
         request = self._client.build_request(
             endpoint.method,
-            _path(endpoint, table),
+            _path(endpoint, table) + query,
             headers=self._headers,
             timeout=httpx.Timeout(
                 limits.timeout_s,
@@ -289,6 +298,13 @@ class Channel:
 
 
 def _path(endpoint: Endpoint, table: str) -> str:
-    if "{table}" in endpoint.path:
-        check_resource_name(table, "table")
-    return endpoint.url(table=table)
+    for kind in ("table", "name"):
+        if f"{{{kind}}}" in endpoint.path:
+            check_resource_name(table, kind)
+    return endpoint.url(table=table, name=table)
+
+
+def _buffers(endpoint: Endpoint, message: Any) -> list[Buffer]:
+    if message is None:
+        return []
+    return [message] if endpoint.request is bytes else encode(message)

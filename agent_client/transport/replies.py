@@ -19,7 +19,13 @@ from agent_client.errors import (
 from agent_client.transport.connection import RawResponse
 from agent_client.transport.replay_transport import BODY_EXTENSION, as_response
 from replay_wire.codec import Buffer, decode
-from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION, Endpoint, MediaType
+from replay_wire.endpoints import (
+    PARAMETERS_VERSION_HEADER,
+    PROTOCOL_HEADER,
+    PROTOCOL_VERSION,
+    Endpoint,
+    MediaType,
+)
 from replay_wire.errors import WireFormatError
 from replay_wire.json_codec import decode_json
 from replay_wire.messages import Problem
@@ -85,6 +91,8 @@ def read_reply(url: str, endpoint: Endpoint, answer: Answer, reader: Reader | No
         raise NotAReplayServerError(url, PROTOCOL_VERSION, version, status)
     if status >= 400:
         raise _refusal(url, answer)
+    if endpoint.reply is bytes:
+        return _versioned(url, answer)
     if endpoint.reply is None or status == 204:
         return None
     if not 200 <= status < 300:
@@ -97,6 +105,16 @@ def read_reply(url: str, endpoint: Endpoint, answer: Answer, reader: Reader | No
         return decode(answer.body, endpoint.reply)
     except WireFormatError as error:
         raise InvalidReplyError(url, str(error)) from error
+
+
+def _versioned(url: str, answer: Answer) -> tuple[int, Buffer] | None:
+    """Return version and bytes of parameters; None where the server has no newer ones."""
+    if answer.status == 304:
+        return None
+    version = answer.headers.get(PARAMETERS_VERSION_HEADER, "")
+    if answer.status != 200 or not version.isdecimal():
+        raise InvalidReplyError(url, f"status {answer.status}, version {version!r}")
+    return int(version), answer.body
 
 
 def _refusal(url: str, answer: Answer) -> ReplayClientError:
