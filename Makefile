@@ -4,10 +4,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Fuzzing has an environment of its own: its plugins of pytest are not for the tests.
+FUZZ_VENV    := .venv-fuzz
+FUZZ_BIN     := $(FUZZ_VENV)/bin
+FUZZ_STAMP   := $(FUZZ_VENV)/.installed
+FUZZ_SECONDS ?= 600
+
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations test-docker coverage bench bench-quick bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-docker coverage bench bench-quick bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -41,6 +47,21 @@ test-slow: install ## the tests that take minutes
 test-mutations: install ## mistakes put into the code one by one: does the test beside each notice?
 	$(BIN)/python -m tests.mutations
 
+fuzz: $(FUZZ_STAMP) ## bytes that nobody foresaw, FUZZ_SECONDS of them, then as many of `fuzz-api`
+	$(FUZZ_BIN)/python -m tests.fuzz .fuzz/inputs -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
+	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)
+
+fuzz-api: $(FUZZ_STAMP) ## requests made of the OpenAPI document, to a real server
+	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)
+
+fuzz-planted: $(FUZZ_STAMP) ## bugs planted one by one: does fuzzing find each?
+	$(FUZZ_BIN)/python -m tests.fuzz.planted $(FUZZ_SECONDS)
+
+$(FUZZ_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@touch $@
+
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker
 
@@ -71,4 +92,4 @@ compose: ## the server and an agent in containers
 	$(COMPOSE) up --build --abort-on-container-exit --exit-code-from agent
 
 clean:          ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
