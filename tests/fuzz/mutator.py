@@ -128,6 +128,8 @@ def _changed(document: Any, rng: random.Random) -> Any:
         return _put(document, path, changed)
     if isinstance(node, list) and roll < 0.6:
         return _put(document, path, node[1:] if roll < 0.3 else [*node, *node[:2]])
+    if isinstance(node, int | float) and roll < 0.5:
+        return _put(document, path, rng.choice(NUMBERS))
     if roll < 0.8:
         return _put(document, path, _scalar(rng))
     return _put(document, path, _at(document, rng.choice(paths)))
