@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations test-docker coverage bench bench-quick bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations test-models test-docker coverage bench bench-quick bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -40,6 +40,11 @@ test-slow: install ## the tests that take minutes
 
 test-mutations: install ## mistakes put into the code one by one: does the test beside each notice?
 	$(BIN)/python -m tests.mutations
+
+test-models: install ## thousands of random programs beside a slow twin, and mistakes that it must see
+	$(BIN)/python -m tests.twin --programs 5000
+	$(BIN)/python -m tests.twin --programs 400 --socket
+	$(BIN)/python -m tests.twin.mistakes
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker

@@ -9,9 +9,9 @@ import time
 
 from tests.contract.peer import Peer
 from tests.server_process import ServerProcess
+from tests.twin.checks import DisagreementError, check
 from tests.twin.ends import End, MirroredEnd, SocketEnd
 from tests.twin.record import markdown, missing
-from tests.twin.runs import Disagreement, check
 
 MOST_WRITERS = 3  # so that the longest silent of four are forgotten
 ANY_WRITERS = 1 << 30
@@ -43,7 +43,7 @@ def main() -> int:
                 server.stop()
         else:
             hits = check(seeds, options.requests, lambda: MirroredEnd(MOST_WRITERS), MOST_WRITERS)
-    except Disagreement as error:
+    except DisagreementError as error:
         cause = error.__cause__
         sys.stdout.write(f"{error}\n{type(cause).__name__}: {cause}\n")
         return 1

@@ -34,7 +34,9 @@ def outcomes(table: TwinTable, request: Request) -> set[str | None]:
     faults = faults_of(table, request)
     if faults:
         return set(faults)
-    says = table.limiter.says_to_draw(len(table.items()), request["batch_size"] * request["batches"])
+    says = table.limiter.says_to_draw(
+        len(table.items()), request["batch_size"] * request["batches"]
+    )
     if says:
         return {says}
     after = table.copy()
@@ -64,8 +66,8 @@ def outcomes_of_choice(table: TwinTable, batch_size: int, batches: int) -> set[s
         return {None}
     left = [limit - row.times_sampled if limit else math.inf for row in items if table.mass(row)]
     if is_ordered(table):
-        sequence = [item for item in order(table, items)]
-        left = [limit - row.times_sampled if limit else math.inf for row in sequence]
+        in_order = order(table, items)
+        left = [limit - row.times_sampled if limit else math.inf for row in in_order]
         return {None if _lasts(left, batch_size, batches, distinct) else "rate_limited"}
     best = sorted(left, reverse=True)
     worst = sorted(left)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
-import numpy as np
 
 from replay_server.api.error_replies import problem_of
 from replay_server.service import ReplayService
@@ -49,7 +48,7 @@ class ServiceEnd:
         """The service's own reply, or the document of a problem."""
         try:
             return getattr(self, f"_{verb}")(table, document)
-        except Exception as error:  # noqa: BLE001 - an unforeseen one is `internal`, and a find
+        except Exception as error:
             problem = problem_of(error).document()
             if problem["code"] == "internal":
                 raise
@@ -114,7 +113,7 @@ class MirroredEnd(ServiceEnd):
 class SocketEnd:
     """A server in a process of its own."""
 
-    _ROUTES = {
+    _ROUTES: ClassVar = {
         "put": ("PUT", ""), "patch": ("PATCH", ""), "get": ("GET", ""), "drop": ("DELETE", ""),
         "update": ("POST", "/update-priorities"),
     }  # fmt: skip

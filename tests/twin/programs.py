@@ -30,6 +30,7 @@ _STEP_COLUMNS: list[dict[str, Any]] = [
 ]  # fmt: skip
 _FLAGS = {name: {"dtype": "|b1", "shape": []} for name in ("is_first", "is_last", "is_terminal")}
 _PRIORITIES = [0.0, 0.0, 0.25, 1.0, 1.0, 2.0, 4.0, 9.0, 1e-3, 1e6]
+_FAULTS = ["bad_priority", "too_many", "missing", "dtype", "ragged", "terminal"]
 _BAD = [float("nan"), float("inf"), -1.0, -0.5, 1e301, 1e200]
 VERBS = {
     "insert": 38, "sample": 32, "mixed": 6, "update": 8, "delete": 4, "patch": 5, "scan": 2,
@@ -158,7 +159,7 @@ def _insert(chance: random.Random, specs: Any, columns: Any, table: int) -> Argu
     if capacity > 12 and chance.random() < 0.5:
         count = chance.randint(0, capacity)
     if chance.random() < 0.07:
-        fault = chance.choice(["bad_priority", "too_many", "missing", "dtype", "ragged", "terminal"])
+        fault = chance.choice(_FAULTS)
         count = capacity + 1 if fault == "too_many" else max(count, 1)
     priorities = None
     if fault == "bad_priority" or chance.random() < 0.6:
@@ -168,7 +169,12 @@ def _insert(chance: random.Random, specs: Any, columns: Any, table: int) -> Argu
         priorities[chance.randrange(count)] = chance.choice(_BAD)
     streams = [0] if chance.random() < 0.75 else [0, 1, 2]
     if capacity > 12 and chance.random() < 0.5:
-        streams = [0, 0, 0, *range(-7, 70)]  # more than are kept without forgetting those that ended
+        streams = [
+            0,
+            0,
+            0,
+            *range(-7, 70),
+        ]  # more than are kept without forgetting those that ended
     rows = []
     for _ in range(count):
         kind = chance.choices(["middle", "first", "truncated", "terminal", "single"],
@@ -183,7 +189,7 @@ def _insert(chance: random.Random, specs: Any, columns: Any, table: int) -> Argu
         "writer": chance.choice([None, None, None, None, *"abcd"]),
         "step": chance.choices(["next", "gap", "same", "older"], [10, 2, 3, 1])[0],
         "fault": fault,
-        "dtype": chance.choice(["<f8", "<f8", "<f4"]),
+        "dtype": "<f8" if fault else chance.choice(["<f8", "<f8", "<f4"]),
     }
 
 
@@ -217,7 +223,9 @@ def _sample(chance: random.Random, specs: Any, columns: Any, table: int) -> Argu
             chosen.append("no_such_column")
     indexed = chance.random() < (0.02 if is_rows else 0.4)
     return {
-        "batch_size": chance.choice([1, 1, 1, 2, 4, "half", "half", "half", "all", "all", "all", "more"]),
+        "batch_size": chance.choice(
+            [1, 1, 1, 2, 4, "half", "half", "half", "all", "all", "all", "more"]
+        ),
         "batches": chance.choice([1, 1, 1, 1, 1, 1, 2, 3]),
         "beta": chance.choice([None, None, None, 0.0, 0.7, 1.0]),
         "normalize": chance.choice([None, None, "batch", "table"]),
@@ -233,7 +241,7 @@ def _mixed(chance: random.Random, specs: Any, columns: Any, table: int) -> Argum
 
 
 def _update(chance: random.Random, specs: Any, columns: Any, table: int) -> Arguments:
-    return {"pairs": _pairs(chance, 6), "dtype": chance.choice(["<f8", "<f8", "<f4"])}
+    return {"pairs": _pairs(chance, 6)}
 
 
 def _delete(chance: random.Random, specs: Any, columns: Any, table: int) -> Arguments:

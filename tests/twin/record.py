@@ -11,29 +11,25 @@ Hits = Counter[str]
 
 LAYOUTS = ("row stacked", "transition stacked", "transition indexed", "sequence stacked",
            "sequence indexed")  # fmt: skip
+SAMPLERS = ("prioritized", "uniform", "fifo", "lifo", "min_heap", "max_heap")
+REMOVERS = ("fifo", "lifo", "uniform", "min_heap", "max_heap")
+LIMITERS = ("min_size", "sample_to_insert_ratio", "queue")
 WAYS = [
     *(
         f"{sampler} {way}"
-        for sampler in ("prioritized", "uniform")
+        for sampler in SAMPLERS[:2]
         for way in ("with stratified", "with", "without", "with limited", "without limited")
     ),
-    *(
-        f"{sampler}{limited}"
-        for sampler in ("fifo", "lifo", "min_heap", "max_heap")
-        for limited in ("", " limited")
-    ),
+    *(f"{sampler}{limited}" for sampler in SAMPLERS[2:] for limited in ("", " limited")),
 ]
-REMOVERS = ("fifo", "lifo", "uniform", "min_heap", "max_heap")
-LIMITERS = ("min_size", "sample_to_insert_ratio", "queue")
 WANTED = [
     *(f"sample: {layout} of {way} -> ok" for layout in LAYOUTS for way in WAYS),
     *(f"insert: remover {remover} full -> ok" for remover in REMOVERS),
-    *(f"insert: limiter {limiter} -> {end}" for limiter in LIMITERS for end in ("ok", "rate_limited")
-      if (limiter, end) != ("min_size", "rate_limited")),
-    *(f"sample: limiter {limiter} -> {end}" for limiter in LIMITERS for end in ("ok", "rate_limited")),
+    *(f"{verb}: limiter {limiter} -> ok" for limiter in LIMITERS for verb in ("insert", "sample")),
+    *(f"sample: limiter {limiter} -> rate_limited" for limiter in LIMITERS),
+    *(f"insert: limiter {limiter} -> rate_limited" for limiter in LIMITERS[1:]),
     *(f"patch: rate_limiter {limiter} -> ok" for limiter in LIMITERS),
-    *(f"patch: sampler {sampler} -> ok" for sampler in ("prioritized", "uniform", *REMOVERS)
-      if sampler != "uniform"),
+    *(f"patch: sampler {sampler} -> ok" for sampler in SAMPLERS),
     *(f"patch: lets items go {spent} -> ok" for spent in (True, False)),
     *(f"delete: items {items} -> ok" for items in ("row", "transition", "sequence")),
     *(f"mixed: a table twice {twice} -> {end}" for twice in (True, False)

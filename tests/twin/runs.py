@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,12 +9,12 @@ import numpy as np
 from tests.contract.peer import array
 from tests.twin import draws
 from tests.twin.ends import End
-from tests.twin.programs import Program, Request, program
+from tests.twin.programs import Program, Request
+from tests.twin.record import Hits
 from tests.twin.rows import value_of
 from tests.twin.specs import is_of_rows
 from tests.twin.table import TwinTable
 
-Hits = Counter[str]
 NAMES = ("one", "two")
 
 
@@ -89,10 +87,8 @@ class Run:
             self.number += 1
         priorities = asked["priorities"]
         if priorities is not None:
-            sent = np.array(priorities, np.float64).clip(-1e38, 1e38).astype(np.float32)
-            if asked["dtype"] == "<f8" or not np.isfinite(priorities).all() or max(priorities, default=0) > 1e38:
-                sent = np.array(priorities)
-            priorities = sent.astype(np.float64).tolist()
+            sent = np.array(priorities, asked["dtype"])
+            priorities = sent.tolist()
         document: dict[str, Any] = {
             "columns": {
                 name: array(
@@ -216,7 +212,9 @@ class Run:
         answer = self.end.send("update", NAMES[table], wired(pairs))
         self.tables[table].update({"pairs": pairs}, answer)
         twice = len({key for key, _ in pairs}) < len(pairs)
-        self._hit(table, "update", answer, f"a key twice {twice}", f"stale {answer.get('stale', 0) > 0}")
+        self._hit(
+            table, "update", answer, f"a key twice {twice}", f"stale {answer.get('stale', 0) > 0}"
+        )
 
     def _delete(self, table: int, asked: dict[str, Any]) -> None:
         keys = [self._key(self.tables[table], place) for place in asked["keys"]]
@@ -316,60 +314,3 @@ def refusals(twins: list[TwinTable], parts: list[tuple[int, dict[str, Any]]]) ->
         if twin.spec["max_times_sampled"]:
             uncertain.add(table)
     return possible
-
-
-def run(program: Program, make: Callable[[], End], most_writers: int, hits: Hits) -> None:
-    """Run a program from the start."""
-    Run(program, make(), most_writers, hits).run()
-    hits["programs"] += 1
-
-
-def check(
-    seeds: Iterable[int], requests: int, make: Callable[[], End], most_writers: int
-) -> Hits:
-    """Run the programs of seeds and return how often what was hit.
-
-    Raises:
-        Disagreement: one of them ended otherwise than the twin says; tells the shortest one found.
-    """
-    hits: Hits = Counter()
-    for seed in seeds:
-        whole = program(seed, requests)
-        try:
-            run(whole, make, most_writers, hits)
-        except Exception as error:
-            short = shrunk(whole, lambda other: _fails(other, make, most_writers))
-            raise Disagreement(seed, short) from error
-    return hits
-
-
-class Disagreement(AssertionError):
-    """The server and the twin disagree about a program."""
-
-    def __init__(self, seed: int, short: Program) -> None:
-        lines = [*map(str, short.specs), *map(str, short.requests)]
-        super().__init__("\n".join([f"the program of seed {seed}, shortened:", *lines]))
-        self.seed, self.program = seed, short
-
-
-def _fails(program: Program, make: Callable[[], End], most_writers: int) -> bool:
-    try:
-        run(program, make, most_writers, Counter())
-    except Exception:  # noqa: BLE001 - whatever it is that goes wrong
-        return True
-    return False
-
-
-def shrunk(program: Program, fails: Callable[[Program], bool]) -> Program:
-    """The shortest program found that still fails, leaving requests out."""
-    requests, size = program.requests, max(len(program.requests) // 2, 1)
-    while size:
-        at = 0
-        while at < len(requests):
-            rest = requests[:at] + requests[at + size :]
-            if fails(Program(program.specs, program.columns, rest)):
-                requests = rest
-            else:
-                at += size
-        size //= 2
-    return Program(program.specs, program.columns, requests)

@@ -1,4 +1,4 @@
-"""Specs as docs/protocol.md, section 3, has them: defaults, what PATCH makes of one, what can't be."""
+"""Specs as docs/protocol.md, section 3, has them: defaults, PATCH, and what can't be kept."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ _DEFAULTS: dict[str, dict[str, Spec]] = {
     "sampler": {
         "prioritized": {"alpha": 0.6, **_WEIGHING},
         "uniform": _WEIGHING,
-        **dict.fromkeys(("fifo", "lifo", "min_heap", "max_heap"), {}),
+        "fifo": {},
+        "lifo": {},
+        "min_heap": {},
+        "max_heap": {},
     },
-    "remover": dict.fromkeys(("fifo", "lifo", "uniform", "min_heap", "max_heap"), {}),
+    "remover": {"fifo": {}, "lifo": {}, "uniform": {}, "min_heap": {}, "max_heap": {}},
     "rate_limiter": {"min_size": {"min_size": 1}, "sample_to_insert_ratio": {}, "queue": {}},
 }
 _QUEUE: Spec = {"sampler": {"kind": "fifo"}, "max_times_sampled": 1}
