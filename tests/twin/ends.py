@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from replay_server.api.error_replies import problem_of
+from replay_server.durability.keeper import MemoryKeeper
+from replay_server.keeping import builder
 from replay_server.service import ReplayService
 from replay_wire import messages
 from replay_wire.arrays import Array
@@ -25,70 +27,63 @@ class End(Protocol):
 
 
 class ServiceEnd:
-    """A `ReplayService` of its own."""
+    """A `ReplayService` of its own that keeps nothing."""
 
     def __init__(self, most_writers: int) -> None:
-        self.service = ReplayService(
-            messages.Limits(
-                max_body_bytes=1 << 20,
-                max_reply_bytes=1 << 24,
-                max_draws_per_request=1 << 16,
-                max_scan_rows=1 << 16,
-                max_columns=64,
-                max_wait_seconds=60.0,
-                max_writers_per_table=most_writers,
-                memory_limit_bytes=1 << 40,
-            )
+        limits = messages.Limits(
+            max_body_bytes=1 << 20,
+            max_reply_bytes=1 << 24,
+            max_draws_per_request=1 << 16,
+            max_scan_rows=1 << 16,
+            max_columns=64,
+            max_wait_seconds=60.0,
+            max_writers_per_table=most_writers,
+            memory_limit_bytes=1 << 40,
         )
+        self.service = ReplayService(limits, MemoryKeeper(builder(most_writers)), ())
 
     def send(self, verb: str, table: str, document: Any) -> Answer:
         return plain(self.reply(verb, table, document))
 
     def reply(self, verb: str, table: str, document: Any) -> Any:
-        """The service's own reply, or the document of a problem."""
+        """The service's own reply, or the document of a problem; what is unforeseen is raised."""
         try:
-            return getattr(self, f"_{verb}")(table, document)
+            return self._reply(verb, table, document)
         except Exception as error:
             problem = problem_of(error).document()
             if problem["code"] == "internal":
                 raise
             return problem
 
-    def _put(self, table: str, document: Any) -> Any:
-        described, is_new = self.service.create_table(table, convert(document, TableSpec))
-        return {**msgspec.structs.asdict(described), "is_new": is_new}
-
-    def _patch(self, table: str, document: Any) -> Any:
-        return self.service.change_table(table, convert(document, messages.TableChange))
-
-    def _get(self, table: str, _: Any) -> Any:
-        return self.service.describe_table(table)
-
-    def _drop(self, table: str, _: Any) -> Any:
-        self.service.drop_table(table)
-        return {}
-
-    def _reset(self, table: str, _: Any) -> Any:
-        self.service.reset_table(table)
-        return {}
-
-    def _insert(self, table: str, document: Any) -> Any:
-        return _now(self.service.insert(table, convert(document, messages.InsertRequest)))
-
-    def _sample(self, table: str, document: Any) -> Any:
-        return _now(self.service.sample(table, convert(document, messages.SampleRequest)))
-
-    def _mixed(self, _: str, document: Any) -> Any:
-        return _now(self.service.sample_mixed(convert(document, messages.MixedSampleRequest)))
-
-    def _update(self, table: str, document: Any) -> Any:
-        return self.service.update_priorities(table, convert(document, messages.PriorityUpdate))
-
-    def _delete(self, table: str, document: Any) -> Any:
-        return self.service.delete(table, convert(document, messages.DeleteRequest).keys)
-
-    def _scan(self, table: str, document: Any) -> Any:
-        return self.service.scan(table, convert(document, messages.ScanRequest))
+    def _reply(self, verb: str, table: str, document: Any) -> Any:
+        service = self.service
+        match verb:
+            case "put":
+                spec = convert(document, TableSpec)
+                described, is_new = _now(service.create_table(table, spec))
+                return {**msgspec.structs.asdict(described), "is_new": is_new}
+            case "patch":
+                return _now(service.change_table(table, convert(document, messages.TableChange)))
+            case "get":
+                return service.describe_table(table)
+            case "drop" | "reset":
+                change = service.drop_table if verb == "drop" else service.reset_table
+                return _now(change(table)) or {}
+            case "insert":
+                return _now(service.insert(table, convert(document, messages.InsertRequest)))
+            case "sample":
+                return _now(service.sample(table, convert(document, messages.SampleRequest)))
+            case "mixed":
+                return _now(service.sample_mixed(convert(document, messages.MixedSampleRequest)))
+            case "update":
+                update = convert(document, messages.PriorityUpdate)
+                return _now(service.update_priorities(table, update))
+            case "delete":
+                keys = convert(document, messages.DeleteRequest).keys
+                return _now(service.delete(table, keys))
+            case "scan":
+                return service.scan(table, convert(document, messages.ScanRequest))
+        raise ValueError(verb)
 
 
 class MirroredEnd(ServiceEnd):

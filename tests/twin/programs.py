@@ -144,7 +144,7 @@ def _limiter(chance: random.Random, most: int) -> dict[str, Any]:
         "kind": "sample_to_insert_ratio",
         "samples_per_insert": ratio,
         "min_size": min_size,
-        "error_buffer": max(1.0, ratio) * chance.choice([1, 2, 5, 20, 20]),
+        "error_buffer": max(1.0, ratio) * chance.choice([1, 1, 2, 5, 20]),
     }
 
 
@@ -236,8 +236,16 @@ def _sample(chance: random.Random, specs: Any, columns: Any, table: int) -> Argu
 
 
 def _mixed(chance: random.Random, specs: Any, columns: Any, table: int) -> Arguments:
-    tables = [chance.choice([table, 1 - table]) for _ in range(chance.randint(1, 3))]
-    return {"parts": [(each, _sample(chance, specs, columns, each)) for each in tables]}
+    tables = [chance.choice([table, table, 1 - table]) for _ in range(chance.randint(1, 3))]
+    parts = []
+    for each in tables:
+        part = _sample(chance, specs, columns, each)
+        if chance.random() < 0.9:  # small ones, so that all of them may pass
+            part |= {"batches": 1, "batch_size": chance.choice([1, 1, 2, "half", "all"])}
+        if chance.random() < 0.5:  # of rows that the parts before may have used up
+            part["update"] = _pairs(chance, 8)
+        parts.append((each, part))
+    return {"parts": parts}
 
 
 def _update(chance: random.Random, specs: Any, columns: Any, table: int) -> Arguments:
@@ -257,7 +265,9 @@ def _patch(chance: random.Random, specs: Any, columns: Any, table: int) -> Argum
             change["sampler"] = {"kind": change["sampler"]["kind"]}
     if chance.random() < 0.35:
         change["rate_limiter"] = _limiter(chance, _least_items(spec))
-        if chance.random() < 0.25:
+        if chance.random() < 0.3:
+            change["rate_limiter"] = {}  # the same, and its count begins anew
+        elif chance.random() < 0.25:
             change["rate_limiter"] = {"kind": "queue", "size": chance.randint(1, spec["capacity"])}
         elif chance.random() < 0.1:
             change["rate_limiter"]["min_size"] = spec["capacity"] + 1
