@@ -240,7 +240,7 @@ class Run:
         answer = self.end.send("patch", NAMES[table], asked)
         twin.patch(asked, answer)
         spent = len(twin.items()) < before
-        facts = [f"{name} {value['kind'] if isinstance(value, dict) else value}"
+        facts = [f"{name} {value.get('kind', 'as it is') if isinstance(value, dict) else value}"
                  for name, value in asked.items()]  # fmt: skip
         self._hit(table, "patch", answer, f"lets items go {spent}", *facts)
 
