@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import accumulate, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.twin.rows import Row
 if TYPE_CHECKING:
     from tests.twin.table import Answer, TwinTable
 
+MOST_ORDERED = 5  # items of which every order is tried
 PARTS = ("probabilities", "weights", "priorities", "times_sampled", "ages")
 Request = dict[str, Any]
 
@@ -169,14 +171,32 @@ def _draw_batch(table: TwinTable, batch: list[int]) -> dict[str, list[float]]:
 
 
 def _check_strata(table: TwinTable, items: list[Row], batch: list[int]) -> None:
-    """One draw in each of B equal parts of the mass: the counts follow, and equal keys adjoin."""
+    """One draw in each of B equal parts of the mass, items in some fixed order.
+
+    The order is the server's affair: where items are few, one must be found that explains the
+    batch; else at least the counts must be such, and equal keys adjoin.
+    """
     total = math.fsum(map(table.mass, items))
+    chances = {row.key: table.mass(row) / total for row in items if table.mass(row)}
     counts = Counter(batch)
-    for row in items:
-        parts = table.mass(row) / total * len(batch)
-        assert math.floor(parts + 1e-9) - 1 <= counts[row.key] <= math.ceil(parts - 1e-9) + 1
+    for key, chance in chances.items():
+        parts = chance * len(batch)
+        assert math.floor(parts + 1e-9) - 1 <= counts[key] <= math.ceil(parts - 1e-9) + 1
     runs = sum(key != previous for key, previous in zip(batch, [None, *batch], strict=False))
     assert runs == len(counts)
+    if len(chances) <= MOST_ORDERED:
+        assert any(_explains(order, chances, batch) for order in permutations(chances))
+
+
+def _explains(order: tuple[int, ...], chances: dict[int, float], batch: list[int]) -> bool:
+    """Whether each draw's part of the mass overlaps its item's, items lying in an order."""
+    ends = dict(zip(order, accumulate(chances[key] for key in order), strict=True))
+    return all(
+        (ends[key] - chances[key]) * len(batch) < part + 1 - 1e-9
+        and ends[key] * len(batch) > part + 1e-9
+        for part, key in enumerate(batch)
+        if key in ends
+    )
 
 
 def _check_batch(

@@ -152,7 +152,7 @@ class TwinTable:
 
         def leaves() -> int:
             after = self.copy()
-            first = max(self.issued, default=-1) + 1 if self.rows else self.first_key or 0
+            first = max(self.issued, default=-1) + 1
             after._add(request, list(range(first, first + rows)))
             if self.spec["remover"]["kind"] == "uniform":
                 return min(len(after.rows), self.spec["capacity"])

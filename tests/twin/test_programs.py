@@ -8,7 +8,7 @@ import pytest
 
 from tests.twin.checks import check
 from tests.twin.ends import MirroredEnd
-from tests.twin.mistakes import MISTAKES, Mistake, found_by
+from tests.twin.mistakes import MISTAKES, RIGHT, Mistake, found_by
 from tests.twin.record import Hits, missing
 
 MOST_WRITERS = 3  # of four that there are, so that the one silent longest is forgotten
@@ -26,6 +26,11 @@ def test_any_program_agrees_with_the_twin(first: int):
 @pytest.mark.slow
 def test_thousands_of_programs_come_to_everything_and_agree_with_the_twin():
     assert missing(check_programs(range(10_000, 14_000)), least=10) == []
+
+
+@pytest.mark.slow
+def test_without_a_mistake_nothing_is_seen():
+    assert not found_by(RIGHT, programs=1000)
 
 
 @pytest.mark.slow
