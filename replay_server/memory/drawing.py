@@ -108,10 +108,11 @@ class Drawing:
             if self.at_once:
                 return self._choose_at_once(sampler, batch_size, batches, undo)
         assert undo is not None
+        total = self._priorities.tree.total
         parts = [
             self._first_ones(batch_size, undo)
             if isinstance(sampler, OrderedSampler)
-            else self._one_by_one(sampler, batch_size, undo)
+            else self._one_by_one(sampler, batch_size, total, undo)
             for _ in range(batches)
         ]
         return Chosen(
@@ -132,11 +133,15 @@ class Drawing:
         masses = tree.masses[slots]
         return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
 
-    def _one_by_one(self, sampler: MassSampler, batch_size: int, undo: Undo) -> Chosen:
+    def _one_by_one(
+        self, sampler: MassSampler, batch_size: int, first_total: float, undo: Undo
+    ) -> Chosen:
         """Draw a batch without replacement, or of items that may go with a draw."""
         distinct = not sampler.replacement
+        tree = self._priorities.tree
+        total = tree.total
         slots, probabilities, masses, times = draw_sequentially(
-            self._priorities.tree,
+            tree,
             self._generator.random(batch_size),
             self._index.times_sampled,
             self.max_times_sampled,
@@ -151,6 +156,7 @@ class Drawing:
         spent = np.unique(slots[is_spent])
         # The masses that distinct draws have taken come back for the next batch.
         self._priorities.refresh(slots, ~is_spent)
+        masses *= first_total / total
         return Chosen(slots, probabilities, masses, times, spent)
 
     def _first_ones(self, batch_size: int, undo: Undo) -> Chosen:

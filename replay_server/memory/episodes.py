@@ -120,36 +120,18 @@ class Episodes:
 
         Cost: O(N (history + 1) + what is born).
         """
-        shape = self.shape
-        streams = self._places(steps)
-        most = len(streams) * (shape.history + 2) + int(steps.is_last.sum()) * shape.future
-        # Every item that is born starts at a row that was here or comes in, and dies once at most.
-        touched = np.empty(min(most, self.items + 4 * self._index.slots), np.int64)
-        counts = _append(
-            steps.first_key,
-            steps.capacity,
-            streams,
-            steps.is_first,
-            steps.is_last,
-            steps.is_terminal,
-            self._open_ends,
-            *self._arrays(),
-            *_numbers(shape),
-            touched,
-        )
-        self.items += counts[1]
-        return touched[: counts[0]], int(counts[2])
+        return self._enter(steps, self._places(steps))
 
     def items_after(self, steps: NewSteps) -> int:
         """Return how many items `append` would leave: it is done, and taken back. Cost: as that."""
-        streams = self._places(steps)  # and so there is room for them
+        streams = self._places(steps)
         ends, items = self._open_ends.copy(), self.items
         keys = steps.first_key + np.arange(len(streams))
         places = (keys % self._index.slots, (keys - steps.capacity) % self._index.slots)
         changed = np.concatenate((*places, self._index.find(ends[np.unique(streams)])))
         arrays: list[AnyArray] = list(self._arrays())
         before = [array[changed] for array in arrays]
-        touched, _ = self.append(steps)
+        touched, _ = self._enter(steps, streams)  # not `append`: the open ends must stay in place
         left, self.items = self.items, items
         np.bitwise_xor.at(self.flags, touched, np.uint8(ITEM))  # born or dead, each turned a bit
         for array, values in zip(arrays, before, strict=True):
@@ -199,6 +181,27 @@ class Episodes:
         self.items = 0
         self._streams.clear()
         self._open_ends[:] = _NONE
+
+    def _enter(self, steps: NewSteps, streams: Int64Array) -> tuple[Int64Array, int]:
+        """Enter steps of streams at places [N]."""
+        shape = self.shape
+        most = len(streams) * (shape.history + 2) + int(steps.is_last.sum()) * shape.future
+        # Every item that is born starts at a row that was here or comes in, and dies once at most.
+        touched = np.empty(min(most, self.items + 4 * self._index.slots), np.int64)
+        counts = _append(
+            steps.first_key,
+            steps.capacity,
+            streams,
+            steps.is_first,
+            steps.is_last,
+            steps.is_terminal,
+            self._open_ends,
+            *self._arrays(),
+            *_numbers(shape),
+            touched,
+        )
+        self.items += counts[1]
+        return touched[: counts[0]], int(counts[2])
 
     def _places(self, steps: NewSteps) -> Int64Array:
         """Return the places [N] of the steps' streams among the open ends, known or new."""

@@ -229,10 +229,10 @@ class Table:
             writer=None if writer is None else writer[0],
             streams=self._checked_streams(streams, count),
         )
-        missing = self.limiter.missing_for_insert(
-            self.size, count, lambda: self._occupancy.items_after(new) if count else self.size
+        missing = count and self.limiter.missing_for_insert(
+            self.size, count, lambda: self._occupancy.items_after(new)
         )
-        if missing is not None:
+        if missing:
             raise RateLimitedError(missing)
         keys = self._store(new) if count else np.empty(0, np.int64)
         if writer is not None:

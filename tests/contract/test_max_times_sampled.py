@@ -58,6 +58,21 @@ def test_probabilities_are_those_of_each_draw(table: TablePeer):
     assert answer.array("weights") == pytest.approx(weights / weights.max())
 
 
+def test_weights_over_the_table_compare_every_batch_with_the_table_before_the_first(
+    table: TablePeer,
+):
+    sampler = {"alpha": 1.0, "beta": 1.0, "normalize": "table", "replacement": False}
+    table.make(sampler=sampler, max_times_sampled=1)
+    table.fill([1, 2, 4], [1, 2, 4])
+
+    answer = table.sample(1, batches=3)
+
+    # The least probability of the table is 1/7; the last item left is drawn with 1.
+    probabilities = answer.array("probabilities").ravel()
+    assert probabilities[2] == 1
+    assert answer.array("weights").ravel() == pytest.approx(1 / (7 * probabilities), rel=1e-6)
+
+
 def test_too_many_draws_are_rate_limited_and_nothing_has_changed(table: TablePeer):
     table.make(sampler=UNIFORM, max_times_sampled=2, seed=4)
     twin = TablePeer(table.peer, f"{table.name}-twin")

@@ -99,3 +99,14 @@ def test_a_deletion_wakes_an_insert_that_then_leaves_few(table: TablePeer):
     table.post("delete", {"keys": array("<i8", keys[:1])})
 
     assert waiting.answer().status == 200
+
+
+def test_an_insert_of_no_rows_passes_a_queue_that_is_too_full(table: TablePeer):
+    table.make(capacity=4)
+    table.fill([0, 1, 2])
+    table.peer.json("PATCH", table.path, {"rate_limiter": queue(1)})
+
+    answer = table.insert([], writer={"id": "a", "sequence": 0})
+
+    assert (answer.status, answer.array("keys").tolist()) == (200, [])
+    assert table.insert([3]).code == "rate_limited"

@@ -70,7 +70,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "n-step windows stay open across episodes (cleanrl, dopamine)": (
         "steps.n_step_returns_end_with_their_episode",
         "steps.an_abandoned_episode_keeps_what_was_complete",
-        "step_model.a_table_of_steps_is_at_all_times_as_its_rows_say",
+        "programs.any_program_agrees_with_the_twin",
     ),
     "rejection near an episode's end is not in P (RLlib)": (
         "statistics.items_near_an_episodes_end_come_as_often_as_they_are_told",

@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from replay_server.memory.rate_limiters import MinSize
-from replay_server.memory.samplers import PrioritizedSampler, UniformSampler
+from replay_server.memory.samplers import UniformSampler
 from replay_server.memory.table import Table
 from replay_server.memory.windows import Sequences, Transitions
-from tests.replay_server.memory.step_twin import StepTwin
 
 GAMMA = 0.9
 
@@ -216,98 +213,6 @@ def test_the_indexed_layout_says_the_same_with_each_row_once(items):
             assert (rows[indexed.columns["sequence_index"]][mask] == stacked[name][mask]).all()
 
 
-SHAPES = st.sampled_from(
-    [
-        Transitions(1, GAMMA, 1),
-        Transitions(3, GAMMA, 1),
-        Transitions(1, GAMMA, 4),
-        Transitions(2, GAMMA, 3),
-        Sequences(3, 2, pad=True),
-        Sequences(3, 1, pad=False),
-        Sequences(1, 1, pad=True),
-    ]
-)
-ROWS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from([0, 0, 0, 0, 1, 2]), st.booleans(), st.booleans()),
-    min_size=1,
-    max_size=8,
-)
-ACTIONS = st.lists(
-    st.one_of(
-        st.tuples(st.just("insert"), st.sampled_from([None, "a", "b"]), ROWS),
-        st.tuples(st.just("delete"), st.lists(st.integers(0, 60), max_size=3), st.none()),
-        st.tuples(st.just("reset"), st.none(), st.none()),
-    ),
-    max_size=25,
-)
-
-
-@settings(max_examples=300)
-@given(items=SHAPES, capacity=st.integers(8, 14), actions=ACTIONS)
-def test_any_program_agrees_with_the_twin(items, capacity, actions):
-    table = make_table(items, capacity, PrioritizedSampler(1.0, 0.4, True, "batch"))
-    shape = items.shape
-    twin = StepTwin(capacity, shape.history, shape.future, shape.period, shape.shorter)
-    sequence = 0
-    for kind, argument, rows in actions:
-        if kind == "insert":
-            sequence += 1
-            _insert(table, twin, argument, sequence, rows)
-        elif kind == "delete":
-            keys = np.array(argument, np.int64)
-            deleted, _ = table.delete(keys)
-            assert deleted == sum(twin.delete(key) for key in dict.fromkeys(argument))
-        else:
-            table.reset()
-            twin.reset()
-        assert item_keys(table) == twin.items()
-        assert table.size == len(twin.items())
-        assert table.rows == len(twin.rows)
-    if table.size:
-        _compare_draws(table, twin, items)
-
-
-def _insert(table, twin, writer, sequence, rows):
-    values, streams = [], []
-    for stream, kind, last, terminal in rows:
-        first, is_last = kind == 1, last and kind == 2
-        value = float(twin.next_key)
-        twin.insert((writer, stream), value, first, is_last, is_last and terminal)
-        values.append((value, first, is_last, is_last and terminal))
-        streams.append(stream)
-    keys, _ = table.insert(
-        columns_of(values),
-        writer=None if writer is None else (writer, sequence),
-        streams=np.array(streams),
-    )
-    assert keys[-1] == twin.next_key - 1
-    assert table.limiter.told == table.size
-
-
-def _compare_draws(table, twin, items):
-    draw, drawn = draw_columns(table, 20)
-    assert draw.probabilities == pytest.approx(np.full(20, 1 / len(twin.items())))
-    for i, key in enumerate(draw.keys.tolist()):
-        window = twin.window(key)
-        got = {name: column[i] for name, column in drawn.items()}
-        if isinstance(items, Sequences):
-            assert got["mask"].sum() == len(window)
-            assert got["observation"][: len(window), 0].tolist() == [s.value for s in window]
-            assert not got["observation"][len(window) :].any()
-            continue
-        steps = len(window) - 1
-        rewards = sum(GAMMA**j * 2 * window[j].value for j in range(steps))
-        assert got["reward"] == pytest.approx(rewards, rel=1e-6)
-        discount = 0 if window[-1].is_terminal else GAMMA**steps
-        assert got["discount"] == pytest.approx(discount)
-        stacks = (
-            np.atleast_2d(got["observation"])[:, 0],
-            np.atleast_2d(got["next_observation"])[:, 0],
-        )
-        assert stacks[0].tolist() == twin.stack(key)
-        assert stacks[1].tolist() == twin.stack(window[-1].key)
-
-
 def test_streams_that_ended_are_forgotten():
     table = make_table(Transitions(1, GAMMA, 1), capacity=20)
     table.insert(columns_of([(1, True, False, False)]), streams=np.array([-1]))
@@ -318,3 +223,13 @@ def test_streams_that_ended_are_forgotten():
 
     assert len(table._occupancy.episodes._streams) <= 64
     assert table.size == 1  # the one stream that went on is known all the while
+
+
+def test_as_many_streams_as_there_is_room_for_may_go_on_at_once():
+    table = make_table(Transitions(1, GAMMA, 1), capacity=200)  # its limiter asks
+    for streams in (np.arange(40), np.arange(40, 64)):
+        table.insert(columns_of([(x, True, False, False) for x in streams]), streams=streams)
+
+    table.insert(columns_of([(x, False, True, True) for x in range(64)]), streams=np.arange(64))
+
+    assert table.limiter.told == table.size == 64
