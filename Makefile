@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 600
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-models test-docker coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-models test-crash test-docker coverage bench-quick bench bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -66,6 +66,9 @@ test-models: install ## thousands of random programs beside a slow twin, and mis
 	$(BIN)/python -m tests.twin --programs 5000
 	$(BIN)/python -m tests.twin --programs 400 --socket
 	$(BIN)/python -m tests.twin.mistakes
+
+test-crash: install ## servers killed 200 times under load, crashes and power failures at every write
+	$(BIN)/python -m pytest -m slow -s tests/system/test_kills.py tests/replay_server/durability
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker

@@ -26,6 +26,8 @@ _FORMAT: Final = 1
 _FORMAT_TEXT: Final = "replay-server data directory, format {}\n"
 _FORMAT_LINE: Final = re.compile(r"replay-server data directory, format (\d+)\n?")
 
+_OF_A_START: Final = ("FORMAT.new", "checkpoints", "journal", "tables")
+
 
 class Layout:
     """The places in a data directory, which is locked from the time it is opened.
@@ -48,7 +50,10 @@ class Layout:
         self.checkpoints = root / "checkpoints"
         self._files = files
         try:
+            missing = [path for path in (root, *root.parents) if not path.exists()]
             files.make_folder(root)
+            for path in {root, *missing}:  # without its name all that is in it would be lost
+                files.sync_folder(path.parent)
             self._lock = FileLock(root / "LOCK", timeout=0)
             self._lock.acquire()
         except Timeout:
@@ -110,7 +115,8 @@ class Layout:
     def _make(self, path: Path) -> None:
         others = sorted(each.name for each in self.root.iterdir() if each.name != "LOCK")
         folders = (self.journal, self.tables, self.parameters, self.checkpoints)
-        unknown = [name for name in others if name not in {folder.name for folder in folders}]
+        known = {*_OF_A_START, *(folder.name for folder in folders)}
+        unknown = [name for name in others if name not in known]
         if unknown:
             raise DataDirectoryError(
                 self.root,
@@ -120,6 +126,7 @@ class Layout:
         try:
             for folder in folders:
                 self._files.make_folder(folder)
+            self._files.sync_folder(self.root)  # FORMAT tells that they are there
             self._files.replace(path, _FORMAT_TEXT.format(_FORMAT).encode(), synced=True)
         except OSError as error:
             raise DataDirectoryError(path, f"it can't be written ({error})") from error
