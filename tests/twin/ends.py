@@ -11,6 +11,7 @@ from replay_server.api.error_replies import problem_of
 from replay_server.durability.keeper import MemoryKeeper
 from replay_server.keeping import builder
 from replay_server.service import ReplayService
+from replay_server.settings import ServerSettings
 from replay_wire import messages
 from replay_wire.arrays import Array
 from replay_wire.complaints import convert
@@ -30,13 +31,8 @@ class ServiceEnd:
     """A `ReplayService` of its own that keeps nothing."""
 
     def __init__(self, most_writers: int) -> None:
-        limits = messages.Limits(
-            max_body_bytes=1 << 20,
-            max_reply_bytes=1 << 24,
-            max_draws_per_request=1 << 16,
-            max_scan_rows=1 << 16,
-            max_columns=64,
-            max_wait_seconds=60.0,
+        limits = msgspec.structs.replace(
+            ServerSettings().limits,
             max_writers_per_table=most_writers,
             memory_limit_bytes=1 << 40,
         )
