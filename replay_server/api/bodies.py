@@ -12,9 +12,11 @@ from starlette.types import Receive, Send
 from replay_server.api.compression import SMALLEST_COMPRESSED_BYTES, compress, decompress
 from replay_server.api.headers import RequestHeaders
 from replay_server.errors import TooLargeError
+from replay_server.traffic import Account
 from replay_wire import codec, json_codec
 from replay_wire.codec import Buffer
 from replay_wire.endpoints import MediaType
+from replay_wire.json_codec import MAX_JSON_ELEMENTS
 from replay_wire.messages import Problem
 
 __all__ = ["ClientGoneError", "client_gone", "read_message", "send_answer"]
@@ -33,23 +35,32 @@ async def read_message(
     message_type: type[msgspec.Struct],
     default: MediaType,
     limit: int,
+    account: Account,
     *,
     may_be_empty: bool = False,
 ) -> Any:
     """Return the message of a request's body, as an instance of `message_type`.
 
-    Where it may be empty, no body at all asks for the message's defaults.
+    Args:
+        receive: gives the body, as it comes.
+        headers: of the request.
+        message_type: what is expected.
+        default: the form of a body that does not say which it has.
+        limit: bytes that it may have, before and after decompression.
+        account: takes the bytes as they come.
+        may_be_empty: whether no body at all asks for the message's defaults.
 
     Raises:
         UnsupportedMediaTypeError: neither MessagePack nor JSON, or compressed in an unknown way.
         TooLargeError: more than `limit` bytes, before or after decompression.
+        OverloadedError: too many bytes of others are under way.
         WireFormatError: the bytes are no such message.
         ClientGoneError: the client hung up on the way.
     """
     form, coding = headers.body_form(default), headers.body_coding()
-    body = await _read(receive, headers.content_length, limit)
+    body = await _read(receive, headers.content_length, limit, account)
     if coding is not None:
-        body = await asyncio.to_thread(decompress, body, coding, limit)
+        body = await asyncio.to_thread(decompress, body, coding, limit, account.take)
     if not body and may_be_empty:
         return message_type()
     decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json
@@ -69,6 +80,8 @@ async def send_answer(
         await _send(send, status, [], [*extra_headers])
         return
     form = headers.answer_form(default)
+    if form is MediaType.JSON and json_codec.element_count(message) > MAX_JSON_ELEMENTS:
+        form = default  # an Accept that can't be met
     body: list[Buffer]
     if form is MediaType.MSGPACK:
         body = codec.encode(message)
@@ -98,29 +111,42 @@ async def client_gone(receive: Receive) -> None:
         pass
 
 
-async def _read(receive: Receive, content_length: bytes | None, limit: int) -> Buffer:
+async def _read(
+    receive: Receive, content_length: bytes | None, limit: int, account: Account
+) -> Buffer:
     """Return the whole body; refuse one that says, or proves, to be too large."""
     if content_length is not None and int(content_length) > limit:
         raise TooLargeError("bytes of a request's body", limit, int(content_length))
-    chunks: list[bytes] = []
-    size = 0
+    body: bytes | bytearray = b""
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientGoneError
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > limit:
+        chunk: bytes = event.get("body", b"")
+        if len(body) + len(chunk) > limit:
             raise TooLargeError("bytes of a request's body", limit, f"more than {limit}")
+        account.take(len(chunk))
+        if body:
+            body += (
+                chunk  # to a bytearray: however small the chunks are, it takes no more than them
+            )
+        else:
+            body = bytearray(chunk) if event.get("more_body", False) else chunk
         if not event.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else chunk
-        chunks.append(chunk)
+            return body
 
 
 async def _send(
     send: Send, status: int, body: list[Buffer], headers: list[tuple[bytes, bytes]]
 ) -> None:
+    """Send an answer. When this returns, what is left of a large one is soon taken.
+
+    Each `send` waits until the client has taken what was sent before: so a large part is followed
+    by an empty one.
+    """
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    for part in body[:-1]:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": body[-1] if body else b""})
+    if len(body) > 1:
+        for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        body = []
+    await send({"type": "http.response.body", "body": body[0] if body else b""})

@@ -22,7 +22,8 @@ from replay_server.api.bodies import ClientGoneError, client_gone, read_message,
 from replay_server.api.error_replies import problem_of, retry_after
 from replay_server.api.headers import RequestHeaders
 from replay_server.service import Gone, ReplayService
-from replay_wire.endpoints import Endpoint
+from replay_server.traffic import Account
+from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.specs import check_resource_name
 
@@ -38,12 +39,14 @@ class Call:
         message: an instance of the endpoint's request type; None where it has none.
         names: what stood in the path's braces, checked.
         gone: makes an awaitable that is done when the client has hung up.
+        account: what its bytes and its answer's are counted on.
     """
 
     service: ReplayService
     message: Any
     names: dict[str, str]
     gone: Gone
+    account: Account
 
 
 Handler = Callable[[Call], Awaitable[tuple[int, object]]]
@@ -92,29 +95,34 @@ class WireRoute(APIRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = RequestHeaders.of(scope["headers"])
         answer = partial(send_answer, send, headers, self.wire.default)
-        try:
-            names: dict[str, str] = scope["path_params"]
-            for kind, name in names.items():
-                check_resource_name(name, kind)
-            message = None
-            if self.wire.request is not None:
-                message = await read_message(
-                    receive,
-                    headers,
-                    self.wire.request,
-                    self.wire.default,
-                    self._service.limits.max_body_bytes,
-                    may_be_empty=self.wire.body_optional,
-                )
-            call = Call(self._service, message, names, partial(client_gone, receive))
-            status, reply = await self._handler(call)
-        except (ClientGoneError, asyncio.CancelledError):
-            return  # nobody is left to answer
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
-            problem = problem_of(error)
-            await answer(problem.status, problem, retry_after(problem.status))
-        else:
-            await answer(status, reply)
+        limits = self._service.limits
+        with self._service.traffic.account() as account:
+            try:
+                names: dict[str, str] = scope["path_params"]
+                for kind, name in names.items():
+                    check_resource_name(name, kind)
+                message = None
+                if self.wire.request is not None:
+                    message = await read_message(
+                        receive,
+                        headers,
+                        self.wire.request,
+                        self.wire.default,
+                        limits.max_body_bytes
+                        if self.wire.default is MediaType.MSGPACK
+                        else limits.max_control_body_bytes,
+                        account,
+                        may_be_empty=self.wire.body_optional,
+                    )
+                call = Call(self._service, message, names, partial(client_gone, receive), account)
+                status, reply = await self._handler(call)
+            except (ClientGoneError, asyncio.CancelledError):
+                return  # nobody is left to answer
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
+                problem = problem_of(error)
+                await answer(problem.status, problem, retry_after(problem.status))
+            else:
+                await answer(status, reply)
 
 
 async def _documented_only() -> None:
