@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations test-docker coverage bench bench-quick bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations test-docker soak coverage bench bench-quick bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -43,6 +43,9 @@ test-mutations: install ## mistakes put into the code one by one: does the test 
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker
+
+soak: install   ## half an hour of steady load on a real server: does anything grow or fail?
+	$(BIN)/python -m benchmarks.soak --minutes 30
 
 coverage: install ## branch coverage of the normal tests
 	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'
