@@ -14,6 +14,7 @@ from typing import Any, cast
 import uvicorn
 from numba.core.event import Event, Listener, install_listener
 
+from replay_server.allocator import give_memory_back
 from replay_server.connections import Connection, LimitedConfig
 from replay_server.listening import listen, url_of
 from replay_server.reloadable_files import ReloadableFiles
@@ -142,6 +143,8 @@ class _Server(uvicorn.Server):
             now = asyncio.get_running_loop().time()
             for connection in tuple(self.server_state.connections):
                 cast("Connection", connection).cut_if_late(now)
+            if self._service.traffic.has_ebbed():
+                give_memory_back()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -18,6 +18,7 @@ from replay_server.errors import OverloadedError
 __all__ = ["Account", "Traffic"]
 
 _SMALL_BYTES: Final = 1 << 20
+_LARGE_PEAK_BYTES: Final = 1 << 27
 
 
 class Traffic:
@@ -26,12 +27,13 @@ class Traffic:
     Attributes:
         limit: the most bytes that may be under way.
         under_way: how many are.
+        peak: the most there were since it was set back.
     """
 
     def __init__(self, limit: int) -> None:
         """Start with nothing under way."""
         self.limit = limit
-        self.under_way = 0
+        self.under_way = self.peak = 0
         self._lock = threading.Lock()  # what is decompressed is counted from other threads
 
     def account(self) -> Account:
@@ -49,6 +51,14 @@ class Traffic:
             if count > 0 and self.under_way + count > limit:
                 raise OverloadedError("there are too many bytes of requests and answers under way")
             self.under_way += count
+            self.peak = max(self.peak, self.under_way)
+
+    def has_ebbed(self) -> bool:
+        """Return whether far less is under way than not long ago, once for each such time."""
+        ebbed = self.peak > _LARGE_PEAK_BYTES and self.under_way < self.peak // 4
+        if ebbed:
+            self.peak = self.under_way
+        return ebbed
 
 
 class Account:
