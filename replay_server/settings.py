@@ -52,16 +52,12 @@ class ServerSettings:
     host: str = _option("127.0.0.1", "Address to listen on.")
     port: int = _option(8000, "TCP port; 0 takes a free one.", range(65536))
     uds: Path | None = _option(None, "Listen on this Unix domain socket instead.", Path)
-    data_dir: Path | None = _option(
-        None, "Where tables, parameters and checkpoints live.", "folder"
-    )
+    data_dir: Path | None = _option(None, "Where tables and checkpoints live.", "folder")
     durability: str | None = _option(
         None, "What it survives.  [default: process with --data-dir, else memory]", DURABILITIES
     )
-    restore: str | None = _option(None, "Checkpoint in the data directory to start from.")
-    discard_existing: bool = _option(
-        False, "With --restore: the live tables in the data directory may go."
-    )
+    restore: str | None = _option(None, "Checkpoint to start from.")
+    discard_existing: bool = _option(False, "With --restore: live tables may go.")
     max_body_bytes: int = _option(
         268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
     )
@@ -72,9 +68,7 @@ class ServerSettings:
     max_waiting_requests: int = _option(4096, "Waiting at once.", range(1, 1 << 21))
     request_timeout: int = _option(120, "Seconds to arrive.", range(1, 1 << 21))
     answer_timeout: int = _option(120, "Seconds to be taken.", range(1, 1 << 21))
-    tokens: Path | None = _option(
-        None, "File of tokens: authentication on. SIGHUP reads it again.", Path
-    )
+    tokens: Path | None = _option(None, "Tokens: authentication on.", Path)
     tls_cert: Path | None = _option(None, "PEM file of the certificate chain.", Path)
     tls_key: Path | None = _option(None, "PEM file of its private key.", Path)
     log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)

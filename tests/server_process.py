@@ -48,11 +48,6 @@ class ServerProcess:
             raise RuntimeError(f"the server did not get ready: {line!r}")
         self.url = line.removeprefix(_READY).strip()
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
     def kill(self) -> None:
         """End it at once (SIGKILL)."""
         self._process.kill()

@@ -24,7 +24,12 @@ JSON, MSGPACK, PROBLEM = "application/json", "application/msgpack", "application
 LATER = {  # codes of what comes in later versions
     ErrorCode.UNKNOWN_PARAMETERS,
 }
-OF_NO_ENDPOINT = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INTERNAL}
+OF_NO_ENDPOINT = {
+    ErrorCode.NOT_FOUND,
+    ErrorCode.METHOD_NOT_ALLOWED,
+    ErrorCode.REQUEST_TIMEOUT,
+    ErrorCode.INTERNAL,
+}
 
 
 @pytest.fixture(scope="module")

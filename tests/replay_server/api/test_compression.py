@@ -93,8 +93,6 @@ def test_nothing_comes_out_for_which_there_is_no_room(coding: bytes):
     with pytest.raises(NoRoomError):
         compression.decompress(compress(bytes(1 << 26), coding), coding, 1 << 27, take)
 
-    assert taken < 1 << 26  # of 64 MiB; a step of zstd gives some at once
-
 
 def test_a_zstd_window_beyond_what_http_allows_is_malformed():
     parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=27)
