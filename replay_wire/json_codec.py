@@ -21,7 +21,7 @@ from replay_wire.messages import Problem
 
 __all__ = ["MAX_JSON_ELEMENTS", "decode_json", "element_count", "encode_json"]
 
-MAX_JSON_ELEMENTS: Final = 1 << 20
+MAX_JSON_ELEMENTS: Final = 1 << 21
 
 Message = TypeVar("Message")
 

@@ -101,7 +101,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
         "limits": {
             "max_body_bytes": 268435456,
             "max_control_body_bytes": 1048576,
-            "max_json_elements": 1048576,
+            "max_json_elements": 2097152,
             "max_header_bytes": 65536,
             "max_reply_bytes": 268435456,
             "max_bytes_under_way": 2500000000,
