@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 600
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-models test-crash test-docker coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-models test-crash test-docker soak coverage bench-quick bench bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -72,6 +72,9 @@ test-crash: install ## servers killed 200 times under load, crashes and power fa
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker
+
+soak: install   ## half an hour of steady load on a real server: does anything grow or fail?
+	$(BIN)/python -m benchmarks.soak --minutes 30
 
 coverage: install ## branch coverage of the normal tests
 	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'

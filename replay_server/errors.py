@@ -10,7 +10,8 @@ ReplayError (replay_server.memory.errors)
 ├── UnknownCheckpointError no checkpoint of that name
 ├── NoDataDirectoryError   checkpoints, where the server has nowhere to put them
 ├── DamagedCheckpointError a checkpoint that can't be restored
-└── StorageFullError       the disk has no room for what was to be kept
+├── StorageFullError       the disk has no room for what was to be kept
+└── OverloadedError        more at once than the server takes on
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "DamagedCheckpointError",
     "InvalidSpecError",
     "NoDataDirectoryError",
+    "OverloadedError",
     "StorageFullError",
     "TableExistsError",
     "TooLargeError",
@@ -158,3 +160,16 @@ class DamagedCheckpointError(ReplayError):
     """A checkpoint that can't be restored; nothing has changed."""
 
     field = "name"
+
+
+class OverloadedError(ReplayError):
+    """There is more under way than a limit that /v1/info tells.
+
+    Attributes:
+        reason: what there is too much of.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason and say what to do."""
+        self.reason = reason
+        super().__init__(f"{reason}; try again later")

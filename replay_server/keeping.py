@@ -52,7 +52,8 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
             tables that would be lost.
         UnknownCheckpointError, StorageFullError: the checkpoint can't be restored.
     """
-    build = builder(settings.limits.max_writers_per_table)
+    limits = settings.limits
+    build = builder(limits.max_writers_per_table, limits.max_streams_per_table)
     if settings.data_dir is None:
         return Keeping(MemoryKeeper(build), (), None)
     files = files or Files()
@@ -105,11 +106,11 @@ def _check_discard(
         )
 
 
-def builder(writer_limit: int) -> Build:
+def builder(writer_limit: int, stream_limit: int = 65536) -> Build:
     """Return what makes the table of a description, as `ReplayService` writes it."""
 
     def build(description: Description, allocate: Allocate, changes: Changes) -> Table:
         spec = convert(description["now"], TableSpec)
-        return build_table(spec, writer_limit, allocate, changes)
+        return build_table(spec, writer_limit, stream_limit, allocate, changes)
 
     return build

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from numba.core.event import Event, Listener, install_listener
 
+from replay_server.allocator import give_memory_back
+from replay_server.connections import Connection, LimitedConfig
 from replay_server.listening import listen, url_of
 from replay_server.reloadable_files import ReloadableFiles
-from replay_server.settings import ServerSettings
+from replay_server.settings import ServerSettings, raise_file_limit
 from replay_wire.endpoints import PROTOCOL_HEADER, PROTOCOL_VERSION
 
 __all__ = ["serve"]
 
 logger = logging.getLogger(__name__)
 
-_KEEP_ALIVE_S = 75
 _GRACE_S = 30
+_TICKS_A_LOOK = 5  # uvicorn ticks ten times a second
 
 
 def serve(settings: ServerSettings) -> None:
@@ -50,17 +53,18 @@ def serve(settings: ServerSettings) -> None:
             app = create_app(settings)
         files.tokens = app.state.tokens
         tls = files.tls
-        config = uvicorn.Config(
+        limits = settings.limits
+        raise_file_limit(limits.max_connections)
+        config = LimitedConfig(
             app,
+            limits,
             access_log=settings.log_level == "debug",
             log_config=None,
             ssl_context_factory=None if tls is None else lambda *_: tls,
-            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
             headers=[(PROTOCOL_HEADER, str(PROTOCOL_VERSION))],
             backlog=2048,
-            http=_http_protocol(),
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
@@ -74,14 +78,6 @@ def serve(settings: ServerSettings) -> None:
             listener.close()
             if settings.uds is not None:
                 settings.uds.unlink(missing_ok=True)
-
-
-def _http_protocol() -> Any:
-    try:
-        from replay_server.http_protocol import BoundedHttpProtocol
-    except ImportError:  # where there is no httptools
-        return "h11"
-    return BoundedHttpProtocol
 
 
 class _StopSignal:
@@ -141,6 +137,15 @@ class _Server(uvicorn.Server):
             self._files.watch()
             sys.stdout.write(f"replay-server ready on {self._url}\n")
             sys.stdout.flush()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_LOOK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                cast("Connection", connection).cut_if_late(now)
+            if self._service.traffic.has_ebbed():
+                give_memory_back()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         logger.info("stopping: answering the requests under way")

@@ -18,6 +18,7 @@ import msgspec
 from replay_server.durability.keeper import Keeper, Room, StandingTable
 from replay_server.durability.parameter_shelf import MemoryShelf, Shelf
 from replay_server.errors import (
+    OverloadedError,
     TableExistsError,
     TooLargeError,
     UnavailableError,
@@ -40,6 +41,7 @@ from replay_server.table_factory import (
     sampler_of,
     signature_of,
 )
+from replay_server.traffic import Account, Traffic
 from replay_server.waiting import Demand, WaitingLine, wait_in_line
 from replay_wire.arrays import Array
 from replay_wire.complaints import convert
@@ -70,6 +72,7 @@ Gone = Callable[[], Awaitable[None]]
 
 
 _IMPLIED: Final = ("sampler", "max_times_sampled")
+_BYTES_A_KEY: Final = 8
 
 
 @dataclass(eq=False)
@@ -106,6 +109,7 @@ class ReplayService:
     Attributes:
         limits: what requests may ask for.
         parameters: what actors act with.
+        traffic: bytes of requests and answers under way.
     """
 
     def __init__(
@@ -121,9 +125,11 @@ class ReplayService:
         """
         self.limits = limits
         self.parameters = ParameterStore(shelf or MemoryShelf(self._check_memory), limits)
+        self.traffic = Traffic(limits.max_bytes_under_way)
         self._keeper = keeper
         self._entries: dict[str, _Entry] = {}
         self._away: str | None = None
+        self._waiting = 0
         self._closed = False
         self.take_over(standing)
 
@@ -155,6 +161,8 @@ class ReplayService:
             _check_equal(name, spec, entry)
             return False
         check_feasible(spec)
+        if len(self._entries) >= self.limits.max_tables:
+            raise TooLargeError("tables", self.limits.max_tables, len(self._entries) + 1)
         if spec.columns is not None and len(spec.columns) > self.limits.max_columns:
             raise TooLargeError("columns of a table", self.limits.max_columns, len(spec.columns))
         has_steps = not isinstance(spec.items, RowItems)
@@ -273,6 +281,9 @@ class ReplayService:
         columns = {
             column: array.to_numpy(f"columns.{column}") for column, array in request.columns.items()
         }
+        rows = max((len(column) for column in columns.values() if column.ndim), default=0)
+        if rows > self.limits.max_rows_per_insert:
+            raise TooLargeError("rows of an insert", self.limits.max_rows_per_insert, rows)
         priorities, streams = request.priorities, request.streams
         more = (
             None if priorities is None else priorities.to_numpy("priorities"),
@@ -288,7 +299,6 @@ class ReplayService:
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
 
         def demand() -> Demand:
-            rows = len(next(iter(columns.values())))
             is_held_back = partial(entry.table.holds_back_insert, rows)
             writer = None if stamp is None else stamp.id
             is_all = stamp is None and not entry.table.has_steps
@@ -299,7 +309,11 @@ class ReplayService:
         return reply
 
     async def sample(
-        self, name: str, request: SampleRequest, gone: Gone | None = None
+        self,
+        name: str,
+        request: SampleRequest,
+        gone: Gone | None = None,
+        account: Account | None = None,
     ) -> SampleReply:
         """Draw, once the table's limiter lets it or the request's timeout is over.
 
@@ -307,22 +321,27 @@ class ReplayService:
             name: the table.
             request: what to draw.
             gone: tells when the client has gone; it is asked only while the request waits.
+            account: takes the bytes of the columns before they are drawn.
 
         Raises:
             RateLimitedError: the limiter still says no.
             UnknownTableError, NothingToDrawError, SignatureMismatchError, InvalidPriorityError,
-            InvalidArgumentError, TooLargeError, UnavailableError: as their classes say.
+            InvalidArgumentError, TooLargeError, UnavailableError, OverloadedError: as their
+            classes say.
             asyncio.CancelledError: the client has gone; nothing was drawn.
         """
         entry = self._entry(name)
         self._check_wait(request.timeout)
+        self._check_update(request)
         part = Part(entry.table, request)
+        account = account or self.traffic.account()
 
         def attempt() -> SampleReply:
             names = part.names(self.limits)
-            with self._keeper.step((entry.standing, part.room)):
-                draw = entry.table.draw(**part.arguments)
-            return part.reply(draw, names)
+            with account.taking(part.reply_bytes):
+                with self._keeper.step((entry.standing, part.room)):
+                    draw = entry.table.draw(**part.arguments)
+                return part.reply(draw, names)
 
         reply = await self._now_or_later([entry], attempt, part.demand, request.timeout, gone)
         if part.takes_away:
@@ -330,7 +349,10 @@ class ReplayService:
         return reply
 
     async def sample_mixed(
-        self, request: MixedSampleRequest, gone: Gone | None = None
+        self,
+        request: MixedSampleRequest,
+        gone: Gone | None = None,
+        account: Account | None = None,
     ) -> MixedSampleReply:
         """Draw from several tables in their order, all parts or none.
 
@@ -344,11 +366,16 @@ class ReplayService:
         ]
         timeout = max(part.timeout for part in request.parts)
         self._check_wait(timeout)
+        for asked in request.parts:
+            self._check_update(asked)
+        account = account or self.traffic.account()
 
         def attempt() -> MixedSampleReply:
             every_names = [part.names(self.limits) for part in parts]
-            self._check_sums(parts)
-            with self._keeper.step(*_rooms(distinct, parts)):
+            with (
+                account.taking(self._checked_sum(parts)),
+                self._keeper.step(*_rooms(distinct, parts)),
+            ):
                 return draw_all(every_names)
 
         def draw_all(every_names: list[list[str]]) -> MixedSampleReply:
@@ -387,9 +414,12 @@ class ReplayService:
     async def update_priorities(self, name: str, request: PriorityUpdate) -> UpdateReply:
         """Set priorities.
 
-        Raises UnknownTableError, InvalidPriorityError, InvalidArgumentError, StorageFullError.
+        Raises:
+            UnknownTableError, InvalidPriorityError, InvalidArgumentError, TooLargeError,
+            StorageFullError: as their classes say.
         """
         entry = self._entry(name)
+        self._check_keys(request.keys)
         keys, priorities = decoded_update(request, "")
         with self._keeper.step((entry.standing, Room(keys.size, spreads=False))):
             updated, stale = entry.table.update_priorities(keys, priorities)
@@ -398,8 +428,14 @@ class ReplayService:
         return UpdateReply(updated=updated, stale=stale)
 
     async def delete(self, name: str, keys: Array) -> DeleteReply:
-        """Delete rows. Raises UnknownTableError, InvalidArgumentError, StorageFullError."""
+        """Delete rows.
+
+        Raises:
+            UnknownTableError, InvalidArgumentError, TooLargeError, StorageFullError: as their
+            classes say.
+        """
         entry = self._entry(name)
+        self._check_keys(keys)
         named = keys.to_numpy("keys")
         with self._keeper.step((entry.standing, Room(named.size))):
             deleted, stale = entry.table.delete(named)
@@ -407,11 +443,12 @@ class ReplayService:
         await self._keeper.settled()
         return DeleteReply(deleted=deleted, stale=stale)
 
-    def scan(self, name: str, request: ScanRequest) -> ScanReply:
+    def scan(self, name: str, request: ScanRequest, account: Account | None = None) -> ScanReply:
         """Return rows as they were stored; no more at once than an answer may hold.
 
         Raises:
-            UnknownTableError, SignatureMismatchError, TooLargeError: as their classes say.
+            UnknownTableError, SignatureMismatchError, TooLargeError, OverloadedError: as their
+            classes say.
         """
         table = self._entry(name).table
         if request.limit > self.limits.max_scan_rows:
@@ -422,6 +459,7 @@ class ReplayService:
         fitting = max(self.limits.max_reply_bytes // max(row_bytes, 1), 1)
         after = min(request.after, MAX_KEY)  # what lies above it is no key
         slots, more = table.scan(after, min(request.limit, fitting), request.order)
+        (account or self.traffic.account()).take(len(slots) * row_bytes)
         keys, priorities = table.keys_at(slots)
         return ScanReply(
             keys=Array.from_numpy(keys),
@@ -495,8 +533,8 @@ class ReplayService:
         if timeout_s > self.limits.max_wait_seconds:
             raise TooLargeError("timeout in seconds", self.limits.max_wait_seconds, timeout_s)
 
-    def _check_sums(self, parts: list[Part]) -> None:
-        """Refuse parts that are together more than one answer may hold."""
+    def _checked_sum(self, parts: list[Part]) -> int:
+        """Return the bytes of an answer; refuse parts that are together more than it may hold."""
         draws = sum(part.request.batch_size * part.request.batches for part in parts)
         if draws > self.limits.max_draws_per_request:
             most = self.limits.max_draws_per_request
@@ -504,6 +542,17 @@ class ReplayService:
         reply_bytes = sum(part.reply_bytes for part in parts)
         if reply_bytes > self.limits.max_reply_bytes:
             raise TooLargeError("bytes of an answer", self.limits.max_reply_bytes, reply_bytes)
+        return reply_bytes
+
+    def _check_update(self, request: SampleRequest) -> None:
+        if request.update is not None:
+            self._check_keys(request.update.keys)
+
+    def _check_keys(self, keys: Array) -> None:
+        """Refuse more keys than one request may bring, by the bytes that they take."""
+        count = keys.data.nbytes // _BYTES_A_KEY
+        if count > self.limits.max_keys_per_request:
+            raise TooLargeError("keys of a request", self.limits.max_keys_per_request, count)
 
     def _memory_for(self, capacity: int, signature: Signature | None, has_steps: bool) -> int:
         """Return the memory that a table may come to take: rows that lie in files take none."""
@@ -540,6 +589,7 @@ class ReplayService:
         Raises:
             RateLimitedError: they did not within the time.
             UnavailableError: the server is shutting down, so that nobody can wait.
+            OverloadedError: too many wait already.
         """
         lines = [entry.line for entry in entries]
         try:
@@ -548,8 +598,14 @@ class ReplayService:
             if not timeout_s:
                 raise
             self.check_open()
-            watch = None if gone is None else gone()
-            return await wait_in_line(lines, attempt, demand(), timeout_s, watch)
+            if self._waiting >= self.limits.max_waiting_requests:
+                raise OverloadedError(f"{self._waiting} requests wait already") from None
+            self._waiting += 1
+            try:
+                watch = None if gone is None else gone()
+                return await wait_in_line(lines, attempt, demand(), timeout_s, watch)
+            finally:
+                self._waiting -= 1
         for line in lines:
             if len(line):
                 line.advance(demand().writer)

@@ -9,18 +9,32 @@ from pathlib import Path
 from typing import Any, Final
 
 from replay_server.logs import LOG_FORMATS, LOG_LEVELS
-from replay_wire.messages import Limits
+from replay_wire.json_codec import MAX_JSON_ELEMENTS
+from replay_wire.messages import MAX_PARTS, Limits
+from replay_wire.specs import MAX_COLUMNS
 
-__all__ = ["DURABILITIES", "ClientSettings", "ServerSettings", "machine_memory_bytes"]
+__all__ = [
+    "DURABILITIES",
+    "ClientSettings",
+    "ServerSettings",
+    "machine_memory_bytes",
+    "raise_file_limit",
+]
 
 DURABILITIES: Final = ("memory", "process", "power")
 
-_MAX_DRAWS: Final = 1_048_576
-_MAX_SCAN_ROWS: Final = 1_048_576
-_MAX_COLUMNS: Final = 256
+_MAX_CONTROL_BODY: Final = 1 << 20
+_MAX_HEADERS: Final = 1 << 16
+_MAX_AT_ONCE: Final = 1 << 20  # draws, rows or keys of one request, which nothing interrupts
+_MAX_TABLES: Final = 1024
 _MAX_PARAMETERS: Final = 1024
 _MAX_WAIT_S: Final = 600.0
 _MAX_WRITERS: Final = 65_536
+_MAX_STREAMS: Final = 65_536
+_MAX_AHEAD: Final = 64
+_KEEP_ALIVE_S: Final = 75.0
+_UNLIMITED: Final = 1 << 20
+_SPARE_FILES: Final = 512  # beside connections: the farewells of those refused, tables, logs
 
 
 def _option(default: Any, help_text: str, kind: Any = None, metavar: str | None = None) -> Any:
@@ -39,25 +53,23 @@ class ServerSettings:
     host: str = _option("127.0.0.1", "Address to listen on.")
     port: int = _option(8000, "TCP port; 0 takes a free one.", range(65536))
     uds: Path | None = _option(None, "Listen on this Unix domain socket instead.", Path)
-    data_dir: Path | None = _option(
-        None, "Where tables, parameters and checkpoints live.", "folder"
-    )
+    data_dir: Path | None = _option(None, "Where tables and checkpoints live.", "folder")
     durability: str | None = _option(
         None, "What it survives.  [default: process with --data-dir, else memory]", DURABILITIES
     )
-    restore: str | None = _option(None, "Checkpoint in the data directory to start from.")
-    discard_existing: bool = _option(
-        False, "With --restore: the live tables in the data directory may go."
-    )
+    restore: str | None = _option(None, "Checkpoint to start from.")
+    discard_existing: bool = _option(False, "With --restore: live tables may go.")
     max_body_bytes: int = _option(
         268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
     )
     memory_limit_bytes: int | None = _option(
         None, "Memory of all tables together.  [default: 80 % of the machine's]", range(1, 1 << 60)
     )
-    tokens: Path | None = _option(
-        None, "File of tokens: authentication on. SIGHUP reads it again.", Path
-    )
+    max_connections: int = _option(4096, "Connections at once.", range(1, 1 << 21))
+    max_waiting_requests: int = _option(4096, "Waiting at once.", range(1, 1 << 21))
+    request_timeout: int = _option(120, "Seconds to arrive.", range(1, 1 << 21))
+    answer_timeout: int = _option(120, "Seconds to be taken.", range(1, 1 << 21))
+    tokens: Path | None = _option(None, "Tokens: authentication on.", Path)
     tls_cert: Path | None = _option(None, "PEM file of the certificate chain.", Path)
     tls_key: Path | None = _option(None, "PEM file of its private key.", Path)
     log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)
@@ -73,16 +85,32 @@ class ServerSettings:
     @property
     def limits(self) -> Limits:
         """What requests may ask for."""
+        memory = machine_memory_bytes()
         return Limits(
             max_body_bytes=self.max_body_bytes,
+            max_control_body_bytes=min(self.max_body_bytes, _MAX_CONTROL_BODY),
+            max_json_elements=MAX_JSON_ELEMENTS,
+            max_header_bytes=_MAX_HEADERS,
             max_reply_bytes=self.max_body_bytes,
-            max_draws_per_request=_MAX_DRAWS,
-            max_scan_rows=_MAX_SCAN_ROWS,
-            max_columns=_MAX_COLUMNS,
+            max_bytes_under_way=max(memory // 10, 3 * self.max_body_bytes),
+            max_draws_per_request=_MAX_AT_ONCE,
+            max_rows_per_insert=_MAX_AT_ONCE,
+            max_keys_per_request=_MAX_AT_ONCE,
+            max_scan_rows=_MAX_AT_ONCE,
+            max_tables=_MAX_TABLES,
+            max_columns=MAX_COLUMNS,
+            max_parts=MAX_PARTS,
             max_wait_seconds=_MAX_WAIT_S,
             max_parameters=_MAX_PARAMETERS,
             max_writers_per_table=_MAX_WRITERS,
-            memory_limit_bytes=self.memory_limit_bytes or machine_memory_bytes() * 4 // 5,
+            max_streams_per_table=_MAX_STREAMS,
+            max_connections=min(self.max_connections, _most_connections()),
+            max_waiting_requests=self.max_waiting_requests,
+            max_requests_ahead=_MAX_AHEAD,
+            request_timeout_seconds=float(self.request_timeout),
+            answer_timeout_seconds=float(self.answer_timeout),
+            keep_alive_seconds=_KEEP_ALIVE_S,
+            memory_limit_bytes=self.memory_limit_bytes or memory * 4 // 5,
         )
 
 
@@ -102,6 +130,30 @@ class ClientSettings:
     tls_ca: Path | None = _option(
         None, "PEM file of whom to trust for https.  [default: whom the system trusts]", Path
     )
+
+
+def _most_connections() -> int:
+    """Return how many connections the system lets this process have, beside its other files."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _UNLIMITED
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _UNLIMITED if hard == resource.RLIM_INFINITY else max(hard - _SPARE_FILES, hard // 2)
+
+
+def raise_file_limit(connections: int) -> None:
+    """Let this process have as many files open as connections need, where the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if resource.RLIM_INFINITY not in (soft, hard):
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def machine_memory_bytes() -> int:

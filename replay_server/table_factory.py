@@ -33,12 +33,15 @@ __all__ = [
 ]
 
 
-def build_table(spec: TableSpec, writer_limit: int, allocate: Allocate, changes: Changes) -> Table:
+def build_table(
+    spec: TableSpec, writer_limit: int, stream_limit: int, allocate: Allocate, changes: Changes
+) -> Table:
     """Return an empty table that keeps a spec that `check_feasible` has passed.
 
     Args:
         spec: what it is.
         writer_limit: writers whose last insert is remembered.
+        stream_limit: streams of steps whose episode may be open.
         allocate: where its arrays come from.
         changes: hears of every change of what has to be kept.
 
@@ -56,6 +59,7 @@ def build_table(spec: TableSpec, writer_limit: int, allocate: Allocate, changes:
         signature=signature_of(spec),
         seed=spec.seed,
         writer_limit=writer_limit,
+        stream_limit=stream_limit,
         allocate=allocate,
         changes=changes,
     )

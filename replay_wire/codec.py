@@ -17,7 +17,8 @@ import msgpack
 import msgspec
 
 from replay_wire.arrays import Array
-from replay_wire.complaints import as_map, convert, located
+from replay_wire.complaints import as_map, convert, located, too_many
+from replay_wire.element_count import check_element_count
 from replay_wire.errors import MalformedBodyError
 from replay_wire.messages import Problem
 from replay_wire.specs import TableSpec
@@ -29,6 +30,7 @@ Message = TypeVar("Message")
 
 ALIGNMENT: Final = 64
 _COPY_BELOW_BYTES: Final = 65536  # a send of its own costs as much as copying so many
+_MOST_ELEMENTS: Final = 1 << 16  # of a document whose types are not known
 _DATA_KEY: Final = msgpack.packb("data")
 _SCALARS: Final = (int, NoneType)
 _PADS: Final = tuple(bytes((0xC4, length)) + bytes(length) for length in range(ALIGNMENT))
@@ -55,6 +57,7 @@ def decode(body: Buffer, message_type: type[Message]) -> Message:
     Raises:
         MalformedBodyError: not exactly one MessagePack document, or not a map.
         InvalidMessageError: a map, but not of that type; says which field.
+        TooManyElementsError: too many columns or parts; or wrong, and too much to tell where.
     """
     try:
         if message_type is TableSpec:
@@ -62,7 +65,8 @@ def decode(body: Buffer, message_type: type[Message]) -> Message:
         message: Message = _decoder(cast("Any", message_type)).decode(body)
         return message
     except msgspec.ValidationError as error:
-        raise located(error, _untyped(body), message_type) from error
+        document = _untyped(body)
+        raise too_many(error) or located(error, document, message_type) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedBodyError(f"not a MessagePack document: {error}") from error
 
@@ -176,7 +180,9 @@ def _untyped(body: Buffer) -> dict[str, Any]:
 
     Raises:
         MalformedBodyError: it is no map, or no document.
+        TooManyElementsError: it would take far more memory than its bytes do.
     """
+    check_element_count(body, _MOST_ELEMENTS)
     try:
         return as_map(_decoder(Any).decode(body))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, TypeError) as error:

@@ -12,10 +12,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from replay_wire.arrays import Array
-from replay_wire.errors import InvalidMessageError, MalformedBodyError
+from replay_wire.errors import InvalidMessageError, MalformedBodyError, TooManyElementsError
 from replay_wire.specs import Column, TableSpec
 
-__all__ = ["as_map", "convert", "located"]
+__all__ = ["as_map", "convert", "located", "too_many"]
 
 Message = TypeVar("Message")
 
@@ -38,13 +38,14 @@ def convert(document: dict[str, Any], message_type: type[Message]) -> Message:
 
     Raises:
         InvalidMessageError: they are not those of that type; says which field.
+        TooManyElementsError: there are too many columns or parts.
     """
     if message_type is TableSpec:
         document = TableSpec.with_implied(document)
     try:
         return msgspec.convert(document, message_type, builtin_types=_BYTES)
     except msgspec.ValidationError as error:
-        raise located(error, document, message_type) from error
+        raise too_many(error) or located(error, document, message_type) from error
 
 
 _WHERE: Final = re.compile(
@@ -56,6 +57,17 @@ _NAMED: Final = re.compile(
 
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+_TOO_MANY: Final = re.compile(
+    r"Expected `(?:object|array)` of length <= (?P<limit>\d+) - at `\$\.(?P<path>columns|parts)`"
+)
+
+
+def too_many(error: msgspec.ValidationError) -> TooManyElementsError | None:
+    """Return msgspec's complaint as ours if it is of a map or a list of more than it may hold."""
+    found = _TOO_MANY.fullmatch(str(error))
+    return None if found is None else TooManyElementsError(found["path"], int(found["limit"]))
 
 
 def located(

@@ -3,6 +3,7 @@
     WireFormatError               bytes that are not what the protocol says
     ├── MalformedBodyError        not one MessagePack or JSON document, or not a map
     ├── InvalidMessageError       a document whose fields are not those of the message
+    ├── TooManyElementsError      a document, or a map or list in it, of more than it may hold
     └── UnsupportedArrayError     an array that the protocol has no name for
 
 `ErrorCode` is the list of codes that a server answers with (docs/protocol.md, section 9), and
@@ -18,6 +19,7 @@ __all__ = [
     "ErrorCode",
     "InvalidMessageError",
     "MalformedBodyError",
+    "TooManyElementsError",
     "UnsupportedArrayError",
     "WireFormatError",
 ]
@@ -34,6 +36,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_CHECKPOINT = "unknown_checkpoint"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
     TABLE_EXISTS = "table_exists"
     STALE_SEQUENCE = "stale_sequence"
     NOTHING_TO_DRAW = "nothing_to_draw"
@@ -67,6 +70,7 @@ _STATUS = {
     ErrorCode.UNKNOWN_CHECKPOINT: 404,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.REQUEST_TIMEOUT: 408,
     ErrorCode.TABLE_EXISTS: 409,
     ErrorCode.STALE_SEQUENCE: 409,
     ErrorCode.NOTHING_TO_DRAW: 409,
@@ -107,6 +111,20 @@ class InvalidMessageError(WireFormatError):
         self.field = field = field[:_MOST_FIELD]
         self.reason = reason = reason[:_MOST_REASON]
         super().__init__(f"{field}: {reason}" if field else reason)
+
+
+class TooManyElementsError(WireFormatError):
+    """A document, or one of its maps and lists, holds more than it may.
+
+    Attributes:
+        field: where, as for InvalidMessageError.
+        limit: how many elements there may be.
+    """
+
+    def __init__(self, field: str, limit: int) -> None:
+        """Keep the facts."""
+        self.field, self.limit = field, limit
+        super().__init__(f"{field or 'the document'}: at most {limit} elements")
 
 
 class UnsupportedArrayError(WireFormatError):

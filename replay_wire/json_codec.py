@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from math import prod
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,10 +16,12 @@ import numpy as np
 from replay_wire.arrays import DTYPES, Array
 from replay_wire.codec import Buffer, fields
 from replay_wire.complaints import as_map, convert
-from replay_wire.errors import InvalidMessageError, MalformedBodyError
+from replay_wire.errors import InvalidMessageError, MalformedBodyError, TooManyElementsError
 from replay_wire.messages import Problem
 
-__all__ = ["decode_json", "encode_json"]
+__all__ = ["MAX_JSON_ELEMENTS", "decode_json", "element_count", "encode_json"]
+
+MAX_JSON_ELEMENTS: Final = 1 << 21
 
 Message = TypeVar("Message")
 
@@ -28,13 +31,24 @@ def encode_json(message: object) -> bytes:
     return msgspec.json.encode(_plain(message))
 
 
-def decode_json(body: Buffer, message_type: type[Message]) -> Message:
+def decode_json(
+    body: Buffer, message_type: type[Message], most_elements: int = MAX_JSON_ELEMENTS
+) -> Message:
     """Return the message of a JSON body.
 
+    Args:
+        body: the document.
+        message_type: what it is to be.
+        most_elements: commas and brackets that there may be: each may be an object of Python's.
+
     Raises:
+        TooManyElementsError: there are more.
         MalformedBodyError: not exactly one JSON document (NaN is none), or not a map.
         InvalidMessageError: a map, but not of that type; says which field.
     """
+    held = body if isinstance(body, (bytes, bytearray)) else bytes(body)
+    if sum(map(held.count, (b",", b"[", b"{"))) > most_elements:
+        raise TooManyElementsError("", most_elements)
     try:
         document = as_map(msgspec.json.decode(body))
         return convert(_with_bytes(document, ""), message_type)
@@ -42,6 +56,19 @@ def decode_json(body: Buffer, message_type: type[Message]) -> Message:
         raise InvalidMessageError("", "a number is out of range") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedBodyError(f"not a JSON document: {error}") from error
+
+
+def element_count(message: object) -> int:
+    """Return how many elements the arrays of a message have."""
+    if isinstance(message, Array):
+        return prod(message.shape)
+    if isinstance(message, msgspec.Struct):
+        return sum(map(element_count, fields(message).values()))
+    if isinstance(message, Mapping):
+        return sum(map(element_count, message.values()))
+    if isinstance(message, (list, tuple)):
+        return sum(map(element_count, message))
+    return 0
 
 
 def _plain(value: object) -> object:

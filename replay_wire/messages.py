@@ -6,14 +6,15 @@ to `sample` with `batches` K > 1 have a leading axis K in every array.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from replay_wire.arrays import Array
-from replay_wire.specs import Count, CountOrZero, NonNegative
+from replay_wire.specs import MAX_COLUMNS, Count, CountOrZero, NonNegative
 
 __all__ = [
+    "MAX_PARTS",
     "CheckpointList",
     "CheckpointReply",
     "CheckpointRequest",
@@ -45,9 +46,13 @@ __all__ = [
     "WriterStamp",
 ]
 
+MAX_PARTS: Final = 64
+_MOST_NAMES: Final = 1024  # of drawn columns: each may be drawn twice, and some more
+
 Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 WriterId: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+ColumnNames: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=_MOST_NAMES)]
 
 
 class _Request(
@@ -78,7 +83,7 @@ class InsertRequest(_Request, frozen=True):
         timeout: seconds to wait for the rate limiter.
     """
 
-    columns: dict[str, Array]
+    columns: Annotated[dict[str, Array], msgspec.Meta(max_length=MAX_COLUMNS)]
     priorities: Array | None = None
     writer: WriterStamp | None = None
     streams: Array | None = None
@@ -122,7 +127,7 @@ class SampleRequest(_Request, frozen=True):
     batches: Count = 1
     beta: NonNegative | None = None
     normalize: Literal["batch", "table"] | None = None
-    columns: list[str] | None = None
+    columns: ColumnNames | None = None
     layout: Literal["stacked", "indexed"] = "stacked"
     update: PriorityUpdate | None = None
     timeout: NonNegative = 0.0
@@ -137,7 +142,7 @@ class SamplePart(SampleRequest, frozen=True, kw_only=True):
 class MixedSampleRequest(_Request, frozen=True):
     """Draws from several tables, all or none, in their order; the longest timeout holds for all."""
 
-    parts: Annotated[list[SamplePart], msgspec.Meta(min_length=1, max_length=64)]
+    parts: Annotated[list[SamplePart], msgspec.Meta(min_length=1, max_length=MAX_PARTS)]
 
 
 class SampleReply(_Reply, frozen=True):
@@ -193,7 +198,7 @@ class ScanRequest(_Request, frozen=True):
 
     after: Int64 = -1
     limit: Count = 4096
-    columns: list[str] | None = None
+    columns: ColumnNames | None = None
     order: Literal["key", "priority"] = "key"
 
 
@@ -313,29 +318,62 @@ class HealthReply(_Reply, frozen=True):
 
 
 class Limits(_Reply, frozen=True):
-    """What a request may ask for; beyond it is 413 `too_large`.
+    """What a request may ask for; beyond it is 413 `too_large`, where nothing else is said.
 
     Attributes:
         max_body_bytes: a request's body, before and after decompression.
+        max_control_body_bytes: the same where the body bears no rows and no keys.
+        max_json_elements: commas and brackets of a JSON body; elements of a JSON answer, above
+            which MessagePack is sent.
+        max_header_bytes: a request's line and headers together.
         max_reply_bytes: the columns of one draw; a scan stops short of it with `more` true.
+        max_bytes_under_way: requests that are arriving or waiting and answers that are being taken,
+            of all clients together; beyond it is 503.
         max_draws_per_request: batch_size * batches.
+        max_rows_per_insert: rows.
+        max_keys_per_request: keys of an update or a delete.
         max_scan_rows: `limit` of a scan.
+        max_tables: tables.
         max_columns: columns of a table.
+        max_parts: parts of a mixed draw.
         max_wait_seconds: `timeout` or `wait` of a request.
         max_parameters: names of parameters.
         max_writers_per_table: writers whose last sequence is remembered; beyond it the one silent
             longest is forgotten.
+        max_streams_per_table: streams whose episode is open.
+        max_connections: connections at once; beyond it is 503.
+        max_waiting_requests: requests that wait for a limiter at once; beyond it is 503.
+        max_requests_ahead: requests that a connection may bring before the first is answered;
+            beyond it the connection is closed.
+        request_timeout_seconds: from a request's first byte to its last; beyond it is 408.
+        answer_timeout_seconds: for a client to take an answer; beyond it the connection is closed.
+        keep_alive_seconds: for a connection to do nothing; beyond it it is closed.
         memory_limit_bytes: all tables together, and parameters that are not in files.
     """
 
     max_body_bytes: int
+    max_control_body_bytes: int
+    max_json_elements: int
+    max_header_bytes: int
     max_reply_bytes: int
+    max_bytes_under_way: int
     max_draws_per_request: int
+    max_rows_per_insert: int
+    max_keys_per_request: int
     max_scan_rows: int
+    max_tables: int
     max_columns: int
+    max_parts: int
     max_wait_seconds: float
     max_parameters: int
     max_writers_per_table: int
+    max_streams_per_table: int
+    max_connections: int
+    max_waiting_requests: int
+    max_requests_ahead: int
+    request_timeout_seconds: float
+    answer_timeout_seconds: float
+    keep_alive_seconds: float
     memory_limit_bytes: int
 
 

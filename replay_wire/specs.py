@@ -15,6 +15,7 @@ from replay_wire.errors import InvalidMessageError
 
 __all__ = [
     "COLUMN_NAME",
+    "MAX_COLUMNS",
     "MAX_COLUMN_AXES",
     "MAX_KEY",
     "RESOURCE_NAME",
@@ -47,6 +48,7 @@ __all__ = [
 RESOURCE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 COLUMN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}(/[A-Za-z_][A-Za-z0-9_]{0,63})*")
 MAX_KEY: Final = 2**53 - 1
+MAX_COLUMNS: Final = 256
 MAX_COLUMN_AXES: Final = 31
 _LARGEST_FLOAT: Final = 1.7976931348623157e308
 

@@ -11,6 +11,14 @@ _READY_WITHIN_S = 120.0  # kernels are compiled at the first start of a fresh cl
 _READY = "replay-server ready on "
 
 
+# As on a machine that has neither of the fast parts: uvicorn takes h11 and asyncio's own loop.
+_WITHOUT_FAST_PARTS = """
+import runpy, sys
+sys.modules.update(httptools=None, uvloop=None)
+runpy.run_module("replay_server", run_name="__main__", alter_sys=True)
+"""
+
+
 class ServerProcess:
     """A server that serves once this object exists.
 
@@ -19,9 +27,10 @@ class ServerProcess:
         pid: of the process.
     """
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, fast: bool = True) -> None:
+        program = ["-m", "replay_server"] if fast else ["-c", _WITHOUT_FAST_PARTS]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "replay_server", "serve", *options],
+            [sys.executable, *program, "serve", *options],
             cwd=_REPOSITORY,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@
     │   ├── UnknownCheckpointError        404 unknown_checkpoint
     │   ├── UnknownPathError              404 not_found
     │   ├── MethodNotAllowedError         405 method_not_allowed
+    │   ├── RequestTimeoutError           408 request_timeout
     │   ├── TableExistsError              409 table_exists
     │   ├── StaleSequenceError            409 stale_sequence
     │   ├── NothingToDrawError            409 nothing_to_draw
@@ -58,6 +59,7 @@ from agent_client.errors.rejections import (
     MethodNotAllowedError,
     NothingToDrawError,
     RateLimitedError,
+    RequestTimeoutError,
     SchemaMismatchError,
     ServerFailedError,
     ServerRejectedError,
@@ -99,6 +101,7 @@ __all__ = [
     "PrefetcherError",
     "RateLimitedError",
     "ReplayClientError",
+    "RequestTimeoutError",
     "SchemaMismatchError",
     "ServerFailedError",
     "ServerRejectedError",

@@ -14,6 +14,7 @@ __all__ = [
     "MethodNotAllowedError",
     "NothingToDrawError",
     "RateLimitedError",
+    "RequestTimeoutError",
     "SchemaMismatchError",
     "ServerFailedError",
     "ServerRejectedError",
@@ -103,6 +104,12 @@ class MethodNotAllowedError(ServerRejectedError):
     """The path does not take this method."""
 
     error_code = ErrorCode.METHOD_NOT_ALLOWED
+
+
+class RequestTimeoutError(ServerRejectedError):
+    """The request did not arrive whole within the time that the server gives it."""
+
+    error_code = ErrorCode.REQUEST_TIMEOUT
 
 
 class TableExistsError(ServerRejectedError):

@@ -12,9 +12,11 @@ from starlette.types import Receive, Send
 from replay_server.api.compression import SMALLEST_COMPRESSED_BYTES, compress, decompress
 from replay_server.api.headers import RequestHeaders
 from replay_server.errors import TooLargeError
+from replay_server.traffic import Account
 from replay_wire import codec, json_codec
 from replay_wire.codec import Buffer
 from replay_wire.endpoints import MediaType
+from replay_wire.json_codec import MAX_JSON_ELEMENTS
 from replay_wire.messages import Problem
 
 __all__ = [
@@ -53,30 +55,41 @@ async def read_message(
     message_type: type[msgspec.Struct],
     default: MediaType,
     limit: int,
+    account: Account,
     *,
     may_be_empty: bool = False,
 ) -> Any:
     """Return the message of a request's body, as an instance of `message_type`.
 
-    Where it may be empty, no body at all asks for the message's defaults.
+    Args:
+        receive: gives the body, as it comes.
+        headers: of the request.
+        message_type: what is expected.
+        default: the form of a body that does not say which it has.
+        limit: bytes that it may have, before and after decompression.
+        account: takes the bytes as they come.
+        may_be_empty: whether no body at all asks for the message's defaults.
 
     Raises:
         UnsupportedMediaTypeError: neither MessagePack nor JSON, or compressed in an unknown way.
         TooLargeError: more than `limit` bytes, before or after decompression.
+        OverloadedError: too many bytes of others are under way.
         WireFormatError: the bytes are no such message.
         ClientGoneError: the client hung up on the way.
     """
     form, coding = headers.body_form(default), headers.body_coding()
-    body = await _read(receive, headers.content_length, limit)
+    body = await _read(receive, headers.content_length, limit, account)
     if coding is not None:
-        body = await asyncio.to_thread(decompress, body, coding, limit)
+        body = await asyncio.to_thread(decompress, body, coding, limit, account.take)
     if not body and may_be_empty:
         return message_type()
     decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json
     return decode(body, message_type)
 
 
-async def read_bytes(receive: Receive, headers: RequestHeaders, limit: int) -> ByteBody:
+async def read_bytes(
+    receive: Receive, headers: RequestHeaders, limit: int, account: Account
+) -> ByteBody:
     """Return a body of bytes, to be taken in as it comes; a compressed one is read whole first.
 
     Raises:
@@ -88,11 +101,11 @@ async def read_bytes(receive: Receive, headers: RequestHeaders, limit: int) -> B
     coding = headers.body_coding()
     _check_length(headers.content_length, limit)
     if coding is not None:
-        body = await _read(receive, headers.content_length, limit)
-        plain = await asyncio.to_thread(decompress, body, coding, limit)
-        return ByteBody(_once(plain), len(plain))
+        body = await _read(receive, headers.content_length, limit, account)
+        plain = await asyncio.to_thread(decompress, body, coding, limit, account.take)
+        return ByteBody(_once(bytes(plain)), len(plain))
     length = headers.content_length
-    return ByteBody(_chunks(receive, limit), None if length is None else int(length))
+    return ByteBody(_chunks(receive, limit, account), None if length is None else int(length))
 
 
 async def send_answer(
@@ -108,6 +121,8 @@ async def send_answer(
         await _send(send, status, [], [*extra_headers])
         return
     form = headers.answer_form(default)
+    if form is MediaType.JSON and json_codec.element_count(message) > MAX_JSON_ELEMENTS:
+        form = default  # an Accept that can't be met
     body: list[Buffer]
     if form is MediaType.MSGPACK:
         body = codec.encode(message)
@@ -154,11 +169,19 @@ async def client_gone(receive: Receive) -> None:
         pass
 
 
-async def _read(receive: Receive, content_length: bytes | None, limit: int) -> Buffer:
+async def _read(
+    receive: Receive, content_length: bytes | None, limit: int, account: Account
+) -> Buffer:
     """Return the whole body; refuse one that says, or proves, to be too large."""
     _check_length(content_length, limit)
-    chunks = [chunk async for chunk in _chunks(receive, limit)]
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    body: bytes | bytearray = b""
+    async for chunk in _chunks(receive, limit, account):
+        if not body:
+            body = chunk
+        else:  # a bytearray: however small the chunks are, it takes no more than them
+            body = body if isinstance(body, bytearray) else bytearray(body)
+            body += chunk
+    return body
 
 
 def _check_length(content_length: bytes | None, limit: int) -> None:
@@ -166,7 +189,7 @@ def _check_length(content_length: bytes | None, limit: int) -> None:
         raise TooLargeError("bytes of a request's body", limit, int(content_length))
 
 
-async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, limit: int, account: Account) -> AsyncIterator[bytes]:
     """Give a body chunk by chunk; refuse one that proves to be too large."""
     size = 0
     more = True
@@ -174,10 +197,11 @@ async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientGoneError
-        chunk = event.get("body", b"")
+        chunk: bytes = event.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise TooLargeError("bytes of a request's body", limit, f"more than {limit}")
+        account.take(len(chunk))
         more = event.get("more_body", False)
         yield chunk
 
@@ -189,7 +213,14 @@ async def _once(body: bytes) -> AsyncIterator[bytes]:
 async def _send(
     send: Send, status: int, body: list[Buffer], headers: list[tuple[bytes, bytes]]
 ) -> None:
+    """Send an answer. When this returns, what is left of a large one is soon taken.
+
+    Each `send` waits until the client has taken what was sent before: so a large part is followed
+    by an empty one.
+    """
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    for part in body[:-1]:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": body[-1] if body else b""})
+    if len(body) > 1:
+        for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        body = []
+    await send({"type": "http.response.body", "body": body[0] if body else b""})

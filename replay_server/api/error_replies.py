@@ -8,7 +8,12 @@ from typing import Any, Final
 from replay_server import errors as service
 from replay_server.api.headers import UnsupportedMediaTypeError
 from replay_server.memory import errors as core
-from replay_wire.errors import ErrorCode, InvalidMessageError, MalformedBodyError
+from replay_wire.errors import (
+    ErrorCode,
+    InvalidMessageError,
+    MalformedBodyError,
+    TooManyElementsError,
+)
 from replay_wire.messages import Problem
 
 __all__ = ["problem", "problem_of", "retry_after"]
@@ -29,6 +34,7 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
     core.RateLimitedError: (ErrorCode.RATE_LIMITED, ("missing",)),
     core.NothingToDrawError: (ErrorCode.NOTHING_TO_DRAW, ("size",)),
     core.StaleSequenceError: (ErrorCode.STALE_SEQUENCE, ("writer", "last")),
+    core.TooManyStreamsError: (ErrorCode.TOO_LARGE, ("limit",)),
     service.UnknownTableError: (ErrorCode.UNKNOWN_TABLE, ("table",)),
     service.UnknownParametersError: (ErrorCode.UNKNOWN_PARAMETERS, ("parameters",)),
     service.TableExistsError: (ErrorCode.TABLE_EXISTS, ("table",)),
@@ -39,6 +45,8 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
     service.NoDataDirectoryError: (ErrorCode.INVALID_REQUEST, ("field",)),
     service.DamagedCheckpointError: (ErrorCode.INVALID_REQUEST, ("field",)),
     service.StorageFullError: (ErrorCode.STORAGE_FULL, ()),
+    service.OverloadedError: (ErrorCode.UNAVAILABLE, ()),
+    TooManyElementsError: (ErrorCode.TOO_LARGE, ("limit",)),
     MemoryError: (ErrorCode.TOO_LARGE, ()),
 }
 

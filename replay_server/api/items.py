@@ -24,12 +24,14 @@ async def sample(call: Call) -> tuple[int, object]:
 
     With `timeout` the request waits until the rate limiter lets it draw.
     """
-    return 200, await call.service.sample(call.names["table"], call.message, call.gone)
+    return 200, await call.service.sample(
+        call.names["table"], call.message, call.gone, call.account
+    )
 
 
 async def sample_mixed(call: Call) -> tuple[int, object]:
     """Draw from several tables in one answer: all parts in their order, or none."""
-    return 200, await call.service.sample_mixed(call.message, call.gone)
+    return 200, await call.service.sample_mixed(call.message, call.gone, call.account)
 
 
 async def update_priorities(call: Call) -> tuple[int, object]:
@@ -44,7 +46,7 @@ async def delete_rows(call: Call) -> tuple[int, object]:
 
 async def scan(call: Call) -> tuple[int, object]:
     """Read rows as they were stored, by key or by priority: for export, inspection and tests."""
-    return 200, call.service.scan(call.names["table"], call.message)
+    return 200, call.service.scan(call.names["table"], call.message, call.account)
 
 
 def routes(service: ReplayService) -> list[WireRoute]:

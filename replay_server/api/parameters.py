@@ -13,6 +13,7 @@ from replay_server.api.headers import RequestHeaders
 from replay_server.api.routes import Call, WireRoute
 from replay_server.durability.parameter_shelf import Parameters
 from replay_server.service import ReplayService
+from replay_server.traffic import Account
 from replay_wire import endpoints
 from replay_wire.endpoints import PARAMETERS_VERSION_HEADER, MediaType
 from replay_wire.errors import ErrorCode
@@ -37,10 +38,13 @@ class ByteRoute(WireRoute):
     The `message` of its calls is a `ByteBody` or a `_Wanted`; its handler may answer `Parameters`.
     """
 
-    async def read(self, scope: Scope, receive: Receive, headers: RequestHeaders) -> Any:
+    async def read(
+        self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
+    ) -> Any:
         """Return the bytes on their way in, or which are wanted."""
         if self.wire.request is bytes:
-            return await read_bytes(receive, headers, self._service.limits.max_body_bytes)
+            limit = self._service.limits.max_body_bytes
+            return await read_bytes(receive, headers, limit, account)
         found = [value for name, value in scope["headers"] if name == b"if-none-match"]
         return _Wanted(read_query(scope["query_string"], ParametersQuery), b",".join(found))
 

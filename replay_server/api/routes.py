@@ -23,7 +23,8 @@ from replay_server.api.bodies import ClientGoneError, client_gone, read_message,
 from replay_server.api.error_replies import problem_of, retry_after
 from replay_server.api.headers import RequestHeaders
 from replay_server.service import Gone, ReplayService
-from replay_wire.endpoints import Endpoint
+from replay_server.traffic import Account
+from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.specs import check_resource_name
 
@@ -40,12 +41,14 @@ class Call:
             another kind say what theirs is.
         names: what stood in the path's braces, checked.
         gone: makes an awaitable that is done when the client has hung up.
+        account: what its bytes and its answer's are counted on.
     """
 
     service: ReplayService
     message: Any
     names: dict[str, str]
     gone: Gone
+    account: Account
 
 
 Handler = Callable[[Call], Awaitable[tuple[int, object]]]
@@ -94,32 +97,39 @@ class WireRoute(APIRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = RequestHeaders.of(scope["headers"])
         answer = partial(send_answer, send, headers, self.wire.default)
-        try:
-            names: dict[str, str] = scope["path_params"]
-            for kind, name in names.items():
-                check_resource_name(name, kind)
-            message = await self.read(scope, receive, headers)
-            call = Call(self._service, message, names, partial(client_gone, receive))
-            status, reply = await self._handler(call)
-        except (ClientGoneError, asyncio.CancelledError):
-            return  # nobody is left to answer
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
-            problem = problem_of(error)
-            await answer(problem.status, problem, retry_after(problem.status))
-        else:
-            await self.answer(scope, send, headers, status, reply)
+        with self._service.traffic.account() as account:
+            try:
+                names: dict[str, str] = scope["path_params"]
+                for kind, name in names.items():
+                    check_resource_name(name, kind)
+                message = await self.read(scope, receive, headers, account)
+                call = Call(self._service, message, names, partial(client_gone, receive), account)
+                status, reply = await self._handler(call)
+            except (ClientGoneError, asyncio.CancelledError):
+                return  # nobody is left to answer
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
+                problem = problem_of(error)
+                await answer(problem.status, problem, retry_after(problem.status))
+            else:
+                await self.answer(scope, send, headers, status, reply)
 
-    async def read(self, scope: Scope, receive: Receive, headers: RequestHeaders) -> Any:
+    async def read(
+        self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
+    ) -> Any:
         """Return what a request says, beside the names in its path."""
         if self.wire.request is None:
             return None
         assert issubclass(self.wire.request, msgspec.Struct)
+        limits = self._service.limits
         return await read_message(
             receive,
             headers,
             self.wire.request,
             self.wire.default,
-            self._service.limits.max_body_bytes,
+            limits.max_body_bytes
+            if self.wire.default is MediaType.MSGPACK
+            else limits.max_control_body_bytes,
+            account,
             may_be_empty=self.wire.body_optional,
         )
 

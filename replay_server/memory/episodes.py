@@ -22,6 +22,7 @@ import numpy as np
 from numba import njit
 
 from replay_server.memory.arrays import Allocate, AnyArray, BoolArray, Int64Array, UInt8Array
+from replay_server.memory.errors import TooManyStreamsError
 from replay_server.memory.row_index import GONE, RowIndex, live_slot
 
 __all__ = [
@@ -147,6 +148,24 @@ class Episodes:
         distinct = np.zeros(1, np.int64) if streams is None else np.unique(streams)
         places = [self._streams[writer, each] for each in distinct.tolist()]
         changes.streams_ended_at(writer, distinct, self._open_ends[places])
+
+    def check_streams(self, writer: str | None, streams: Int64Array | None, limit: int) -> None:
+        """Refuse steps of streams [N] that would leave more than `limit` of them open.
+
+        Raises:
+            TooManyStreamsError: they would.
+        """
+        if len(self._streams) + (1 if streams is None else len(streams)) <= limit:
+            return
+        distinct = {0} if streams is None else set(streams.tolist())
+        if len(self._streams) + self._count_new(writer, distinct) > limit:
+            self._forget_ended_streams(0)
+        got = len(self._streams) + self._count_new(writer, distinct)
+        if got > limit:
+            raise TooManyStreamsError(limit, got)
+
+    def _count_new(self, writer: str | None, streams: set[int]) -> int:
+        return sum((writer, each) not in self._streams for each in streams)
 
     def open_streams(self) -> list[tuple[str | None, int, int]]:
         """Return writer, stream and last key of every stream that may still be continued."""

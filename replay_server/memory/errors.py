@@ -6,7 +6,8 @@
     ├── InvalidPriorityError        negative, not finite, or too large once raised to alpha
     ├── RateLimitedError            the limiter says no, for now
     ├── NothingToDrawError          items exist, and none of them has mass
-    └── StaleSequenceError          a writer's insert older than one already done
+    ├── StaleSequenceError          a writer's insert older than one already done
+    └── TooManyStreamsError         more open episodes than a table follows
 
     InconsistentStateError          a state that is no table's: its files are damaged
 
@@ -25,6 +26,7 @@ __all__ = [
     "ReplayError",
     "SignatureMismatchError",
     "StaleSequenceError",
+    "TooManyStreamsError",
 ]
 
 
@@ -126,3 +128,20 @@ class StaleSequenceError(ReplayError):
 
 class InconsistentStateError(Exception):
     """A state that is no table's, as only damaged files can hold it."""
+
+
+class TooManyStreamsError(ReplayError):
+    """Steps would open more streams than a table follows.
+
+    Attributes:
+        limit: how many may be open.
+        got: how many would be.
+    """
+
+    def __init__(self, limit: int, got: int) -> None:
+        """Keep the facts and say what to do."""
+        self.limit, self.got = limit, got
+        super().__init__(
+            f"streams whose episode is open: at most {limit}, got {got}; end episodes with "
+            "is_last, or let a stream go on under its number"
+        )

@@ -85,6 +85,7 @@ class Table:
         seed: int | None = None,
         first_key: int = 0,
         writer_limit: int = 65536,
+        stream_limit: int = 65536,
         allocate: Allocate = aligned_zeros,
         changes: Changes | None = None,
     ) -> None:
@@ -103,6 +104,7 @@ class Table:
                 where rows lie decides what is drawn, and a seed should not mean less under a name
                 used before.
             writer_limit: writers whose last insert is remembered.
+            stream_limit: streams of steps whose episode may be open.
             allocate: where the arrays come from.
             changes: hears of every change of what has to be kept.
 
@@ -119,6 +121,7 @@ class Table:
         self._allocate = allocate
         self._items = items
         self._writers = WriterLedger(writer_limit, changes)
+        self._stream_limit = stream_limit
         self._index = RowIndex(self._slots, allocate, changes)
         self._priorities = Priorities(self._index, sampler, capacity, allocate)
         generator = np.random.Generator(np.random.PCG64(seed))
@@ -213,6 +216,7 @@ class Table:
             InvalidArgumentError: too many rows, not as many priorities or streams as rows, streams
                 for rows that are no steps, steps that contradict themselves, or more than could
                 ever pass the limiter.
+            TooManyStreamsError: too many episodes would be open.
             RateLimitedError: the limiter says no, for now.
         """
         done = None if writer is None else self.recall(*writer)
@@ -229,6 +233,9 @@ class Table:
             writer=None if writer is None else writer[0],
             streams=self._checked_streams(streams, count),
         )
+        if isinstance(self._occupancy, StepOccupancy):
+            episodes = self._occupancy.episodes
+            episodes.check_streams(new.writer, new.streams, self._stream_limit)
         missing = count and self.limiter.missing_for_insert(
             self.size, count, lambda: self._occupancy.items_after(new)
         )

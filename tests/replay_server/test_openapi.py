@@ -23,7 +23,12 @@ IDS = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
 EVERY_ENDPOINT = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 JSON, MSGPACK, PROBLEM = "application/json", "application/msgpack", "application/problem+json"
 BYTES = "application/octet-stream"
-OF_NO_ENDPOINT = {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INTERNAL}
+OF_NO_ENDPOINT = {
+    ErrorCode.NOT_FOUND,
+    ErrorCode.METHOD_NOT_ALLOWED,
+    ErrorCode.REQUEST_TIMEOUT,
+    ErrorCode.INTERNAL,
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ SECTION_9 = """
 403 forbidden
 404 unknown_table unknown_parameters unknown_checkpoint not_found
 405 method_not_allowed
+408 request_timeout
 409 table_exists stale_sequence nothing_to_draw
 413 too_large
 415 unsupported_media_type
@@ -47,6 +48,7 @@ def test_all_that_can_go_wrong_on_the_wire_is_a_wire_format_error():
     assert {cls.__name__ for cls in family} == {
         "MalformedBodyError",
         "InvalidMessageError",
+        "TooManyElementsError",
         "UnsupportedArrayError",
     }
 

@@ -48,15 +48,10 @@ DOCUMENT = messages.TableDocument(name="main", spec={"capacity": 8}, stats=STATS
 CHECKPOINT = messages.CheckpointReply(name="monday", tables=1, rows=2, bytes=300)
 PARAMETERS = messages.ParametersEntry(name="policy", version=3, bytes=300)
 LIMITS = messages.Limits(
-    max_body_bytes=1,
-    max_reply_bytes=2,
-    max_draws_per_request=3,
-    max_scan_rows=4,
-    max_columns=5,
-    max_wait_seconds=6.5,
-    max_parameters=9,
-    max_writers_per_table=7,
-    memory_limit_bytes=2**40,
+    **{
+        name: number + 0.5 if name.endswith("seconds") else number
+        for number, name in enumerate(messages.Limits.__struct_fields__, 1)
+    }
 )
 SAMPLE_REPLY = messages.SampleReply(
     keys=KEYS,

@@ -7,9 +7,18 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_server.api.compression import compress, decompress
+from replay_server.api import compression
+from replay_server.api.compression import compress
 from replay_server.errors import TooLargeError
 from replay_wire.errors import MalformedBodyError
+
+
+def decompress(body: bytes, coding: bytes, limit: int) -> bytes:
+    taken: list[int] = []
+    plain = compression.decompress(body, coding, limit, taken.append)
+    assert sum(taken) == len(plain)
+    return bytes(plain)
+
 
 CODINGS = pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
 
@@ -58,5 +67,37 @@ def test_more_than_the_limit_is_refused_without_taking_memory_for_it(coding: byt
 
 @pytest.mark.parametrize("body", [b"", b"x", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08"])
 def test_bytes_that_are_no_zstd_frame_are_malformed(body: bytes):
+    with pytest.raises(MalformedBodyError):
+        decompress(body, b"zstd", 1000)
+
+
+@CODINGS
+def test_too_many_frames_are_malformed(coding: bytes):
+    with pytest.raises(MalformedBodyError):
+        decompress(compress(b"", coding) * 1001, coding, 1000)
+
+
+@CODINGS
+def test_nothing_comes_out_for_which_there_is_no_room(coding: bytes):
+    class NoRoomError(Exception):
+        pass
+
+    taken = 0
+
+    def take(count: int) -> None:
+        nonlocal taken
+        taken += count
+        if taken > 100_000:
+            raise NoRoomError
+
+    with pytest.raises(NoRoomError):
+        compression.decompress(compress(bytes(1 << 26), coding), coding, 1 << 27, take)
+
+
+def test_a_zstd_window_beyond_what_http_allows_is_malformed():
+    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=27)
+    wide = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    body = wide.compress(b"x" * 100) + wide.flush()
+
     with pytest.raises(MalformedBodyError):
         decompress(body, b"zstd", 1000)

@@ -12,6 +12,7 @@ from replay_server.errors import (
     DamagedCheckpointError,
     InvalidSpecError,
     NoDataDirectoryError,
+    OverloadedError,
     StorageFullError,
     TableExistsError,
     TooLargeError,
@@ -28,11 +29,13 @@ from replay_server.memory.errors import (
     ReplayError,
     SignatureMismatchError,
     StaleSequenceError,
+    TooManyStreamsError,
 )
 from replay_wire.errors import (
     ErrorCode,
     InvalidMessageError,
     MalformedBodyError,
+    TooManyElementsError,
     UnsupportedArrayError,
     WireFormatError,
 )
@@ -61,6 +64,9 @@ REPLIES: list[tuple[Exception, ErrorCode, dict[str, object]]] = [
     (NoDataDirectoryError(), ErrorCode.INVALID_REQUEST, {"field": "data_dir"}),
     (DamagedCheckpointError("it is damaged"), ErrorCode.INVALID_REQUEST, {"field": "name"}),
     (StorageFullError("No space left on device"), ErrorCode.STORAGE_FULL, {}),
+    (OverloadedError("x"), ErrorCode.UNAVAILABLE, {}),
+    (TooManyElementsError("columns", 5), ErrorCode.TOO_LARGE, {"limit": 5}),
+    (TooManyStreamsError(5, 6), ErrorCode.TOO_LARGE, {"limit": 5}),
     (MemoryError(), ErrorCode.TOO_LARGE, {}),
 ]
 
