@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations test-docker coverage bench bench-quick bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations test-crash test-docker coverage bench bench-quick bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -40,6 +40,9 @@ test-slow: install ## the tests that take minutes
 
 test-mutations: install ## mistakes put into the code one by one: does the test beside each notice?
 	$(BIN)/python -m tests.mutations
+
+test-crash: install ## servers killed 200 times under load, crashes and power failures at every write
+	$(BIN)/python -m pytest -m slow -s tests/system/test_kills.py tests/replay_server/durability
 
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker

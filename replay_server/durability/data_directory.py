@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from replay_server.durability.errors import DataDirectoryError
@@ -79,8 +80,10 @@ class DataDirectory:
         self._next_uid = recovered.next_uid
         self._standing = {kept.uid: kept for kept in self.tables}
         self._journal = Journal(layout.journal, files, last)
-        self._writer = IndexWriter(layout, files)
+        self._at_rest = Lock()
         self._syncer = Syncer(self._journal)
+        sync = self._syncer.sync if power else None
+        self._writer = IndexWriter(layout, files, self._at_rest, sync)
         self._begin_at = _JOURNAL_RECORDS - recovered.records
         self._remove_strangers()
 
@@ -90,6 +93,7 @@ class DataDirectory:
         """Make a table and keep it. Raises StorageFullError."""
         folder = self.layout.tables / folder_name(self._next_uid, name)
         try:
+            self._reserve(_HEAD_BYTES)  # a folder of tables without CURRENT would mean damage
             files = TableFiles.make(folder, self._files, synced=self._power)
             kept = self._made(name, description, files)
         except OSError as error:
@@ -140,13 +144,16 @@ class DataDirectory:
             self._reserve(sum(self._prepare(kept, room) for kept, room in every))
         except OSError as error:
             raise StorageFullError(str(error)) from error
-        try:
-            yield
-        except BaseException:
-            for kept, _ in every:
-                kept.changes.clear()
-            raise
-        self._keep([kept for kept, _ in every], description)
+        changed = [kept for kept, _ in every]
+        with self._at_rest:
+            try:
+                yield
+            except BaseException:
+                for kept in changed:
+                    kept.changes.clear()
+                raise
+            self._keep(changed, description)
+        self._begin_anew_if_due()
 
     def prepare(self, memo: TableMemo, folder: Path) -> KeptTable:
         """Copy the table of a checkpoint into the directory.
@@ -257,13 +264,13 @@ class DataDirectory:
         except (StorageFullError, OSError, MemoryError) as error:
             logger.critical("the disk fails, nothing more is taken in: %s", error)
             self._broken = StorageFullError(str(error))
+            self._writer.has_given_up = True
             raise self._broken from error
         for kept in every:
             kept.changes.release_rows()
             kept.changes.clear()
         if self._power:
             self._syncer.sync_soon(self._standing.values())
-        self._begin_anew_if_due()
 
     # -- the journal ----------------------------------------------------------------------------
 

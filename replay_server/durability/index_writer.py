@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 from replay_server.durability.files import Files
 from replay_server.durability.journal import segment_path
@@ -18,12 +19,31 @@ logger = logging.getLogger(__name__)
 
 
 class IndexWriter:
-    """Writes index files one table after another, while requests go on."""
+    """Writes index files one table after another, while requests go on.
 
-    def __init__(self, layout: Layout, files: Files) -> None:
-        """Write in a directory of this layout."""
+    The files are those that a start reads. So nothing may get into them that is not in the journal:
+    neither what a request takes back as it is refused, nor what its record does not tell yet.
+
+    Attributes:
+        has_given_up: whether the arrays are ahead of the journal for good, as the disk failed.
+    """
+
+    def __init__(
+        self, layout: Layout, files: Files, at_rest: Lock, sync: Callable[[], None] | None
+    ) -> None:
+        """Write in a directory of this layout.
+
+        Args:
+            layout: of the directory.
+            files: the file layer.
+            at_rest: free while all that the arrays hold is in the journal.
+            sync: brings the journal to the disk, where the index must not come there before it.
+        """
+        self.has_given_up = False
         self._layout = layout
         self._files = files
+        self._at_rest = at_rest
+        self._sync = sync
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
         self._writing: Future[None] | None = None
 
@@ -47,11 +67,21 @@ class IndexWriter:
     def _write(self, tables: Sequence[TableFiles], segment: int, synced: bool) -> None:
         try:
             for files in tables:
-                files.write_index(synced=synced)
+                files.write_index(self._copied, synced=synced)
             self._layout.set_current(segment, synced=synced)
             remove_before(self._layout, self._files, segment)
         except (StorageFullError, OSError) as error:
             logger.warning("the index can't be written, the journal goes on: %s", error)
+
+    def _copied(self, piece: memoryview) -> bytes:
+        """Return what a piece of an array holds at a moment that the journal knows."""
+        with self._at_rest:
+            content = bytes(piece)
+            if self.has_given_up:
+                raise StorageFullError("the journal failed")
+        if self._sync is not None:
+            self._sync()
+        return content
 
     def _discard(self, files: TableFiles, settle: Callable[[], None] | None) -> None:
         try:

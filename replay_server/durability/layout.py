@@ -25,6 +25,8 @@ _FORMAT: Final = 1
 _FORMAT_TEXT: Final = "replay-server data directory, format {}\n"
 _FORMAT_LINE: Final = re.compile(r"replay-server data directory, format (\d+)\n?")
 
+_OF_A_START: Final = ("FORMAT.new", "checkpoints", "journal", "tables")
+
 
 class Layout:
     """The places in a data directory, which is locked from the time it is opened.
@@ -46,7 +48,10 @@ class Layout:
         self.checkpoints = root / "checkpoints"
         self._files = files
         try:
+            missing = [path for path in (root, *root.parents) if not path.exists()]
             files.make_folder(root)
+            for path in {root, *missing}:  # without its name all that is in it would be lost
+                files.sync_folder(path.parent)
             self._lock = FileLock(root / "LOCK", timeout=0)
             self._lock.acquire()
         except Timeout:
@@ -107,7 +112,7 @@ class Layout:
 
     def _make(self, path: Path) -> None:
         others = sorted(each.name for each in self.root.iterdir() if each.name != "LOCK")
-        unknown = [name for name in others if name not in ("journal", "tables", "checkpoints")]
+        unknown = [name for name in others if name not in _OF_A_START]
         if unknown:
             raise DataDirectoryError(
                 self.root,
@@ -117,6 +122,7 @@ class Layout:
         try:
             for folder in (self.journal, self.tables, self.checkpoints):
                 self._files.make_folder(folder)
+            self._files.sync_folder(self.root)  # FORMAT tells that they are there
             self._files.replace(path, _FORMAT_TEXT.format(_FORMAT).encode(), synced=True)
         except OSError as error:
             raise DataDirectoryError(path, f"it can't be written ({error})") from error

@@ -7,8 +7,9 @@ tables/00000003-NAME/columns/observation.npy ... mapped; a row is written once
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import numpy as np
@@ -21,7 +22,8 @@ from replay_server.memory.arrays import AnyArray, Columns, Int64Array
 __all__ = ["TableFiles", "column_path", "index_path", "npy_header", "read_npy", "write_npy"]
 
 _SEGMENT_BYTES: Final = 1 << 24
-_WRITTEN_BYTES: Final = 1 << 24
+_WRITTEN_BYTES: Final = 1 << 20
+Copied: TypeAlias = Callable[[memoryview], bytes]
 
 
 class TableFiles(TableArrays):
@@ -100,19 +102,24 @@ class TableFiles(TableArrays):
             column = self._mapped[name]
             self._files.storing(column.path, column.array, slots, source)
 
-    def write_index(self, *, synced: bool) -> None:
+    def write_index(self, copied: Copied, *, synced: bool) -> None:
         """Write the index arrays, while they may be changed, and sync all if need be.
 
         What changes meanwhile is in the journal. Raises StorageFullError, OSError.
+
+        Args:
+            copied: returns what a piece of an array holds at a moment that the journal knows.
+            synced: whether to sync, the rows and the names of the files as well.
         """
         for name, array in list(self.index.items()):
             path = index_path(self.folder, name)
-            write_npy(path, array, self._files, synced=synced)
+            write_npy(path, array, self._files, synced=synced, copied=copied)
         if synced:
             for column in list(self._mapped.values()):
                 column.sync()
-            self._files.sync_folder(self.folder / "index")
-            self._files.sync_folder(self.folder / "columns")
+            names = (self.folder / "index", self.folder / "columns")
+            for folder in (*names, self.folder, self.folder.parent):
+                self._files.sync_folder(folder)
 
     def read_index(self) -> None:
         """Fill the index arrays with what their files hold.
@@ -187,8 +194,18 @@ def column_path(folder: Path, name: str) -> Path:
     return folder / "columns" / f"{quote(name, safe='')}.npy"
 
 
-def write_npy(path: Path, array: AnyArray, files: Files, *, synced: bool) -> None:
-    """Write an array to a file piece by piece, without holding the interpreter for long."""
+def write_npy(
+    path: Path,
+    array: AnyArray,
+    files: Files,
+    *,
+    synced: bool,
+    copied: Copied | None = None,
+) -> None:
+    """Write an array to a file piece by piece, without holding the interpreter for long.
+
+    Where the array may change meanwhile, each piece is what `copied` returns of it.
+    """
     header = npy_header(array.shape, array.dtype)
     descriptor = files.open(path)
     try:
@@ -196,7 +213,9 @@ def write_npy(path: Path, array: AnyArray, files: Files, *, synced: bool) -> Non
         if array.nbytes:
             content = array.reshape(-1).view(np.uint8).data
             for start in range(0, array.nbytes, _WRITTEN_BYTES):
-                piece = content[start : start + _WRITTEN_BYTES]
+                piece: memoryview | bytes = content[start : start + _WRITTEN_BYTES]
+                if copied is not None:
+                    piece = copied(content[start : start + _WRITTEN_BYTES])
                 files.write(descriptor, [piece], len(header) + start)
         files.resize(descriptor, len(header) + array.nbytes)
         if synced:

@@ -2,12 +2,15 @@
 
 import copy
 import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from replay_server.durability import data_directory as module
+from replay_server.durability.files import Buffer, Files
 from replay_server.durability.keeper import Room
 from replay_server.memory.errors import InvalidPriorityError
 from tests.replay_server.durability.tables import (
@@ -266,3 +269,116 @@ def test_a_record_that_was_being_written_is_as_if_it_had_never_been(tmp_path: Pa
         other = open_directory(tmp_path)
         assert_same(told(other.tables[0].table), before)
         abandon(other)
+
+
+class _WaitingFiles(Files):
+    """Comes to the priorities when it is told to, and tells what was unsynced at that time.
+
+    Attributes:
+        may_write: to be set.
+        came: set when the priorities have been written, or whoever writes them waits for the lock.
+        unsynced: for each write of them, whether the journal held what was not on the disk.
+    """
+
+    def __init__(self) -> None:
+        self.may_write, self.came = threading.Event(), threading.Event()
+        self.unsynced: list[bool] = []
+        self._paths: dict[int, Path] = {}
+        self._is_unsynced = False
+
+    def open(self, path: Path) -> int:
+        if path.name == "priorities.npy":
+            assert self.may_write.wait(30)
+        descriptor = super().open(path)
+        self._paths[descriptor] = path
+        return descriptor
+
+    def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
+        super().write(descriptor, buffers, offset)
+        path = self._paths[descriptor]
+        if path.suffix == ".log":
+            self._is_unsynced = True
+        elif path.name == "priorities.npy" and offset:
+            self.unsynced.append(self._is_unsynced)
+            self.came.set()
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        if self._paths[descriptor].suffix == ".log":
+            self._is_unsynced = False
+
+
+class _TellingLock:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self, waited_for: threading.Event) -> None:
+        self._lock, self._waited_for = threading.Lock(), waited_for
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._waited_for.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_what_a_refused_request_took_back_is_not_in_the_index(tmp_path: Path):
+    files = _WaitingFiles()
+    directory = open_directory(tmp_path, files)
+    directory._at_rest = directory._writer._at_rest = _TellingLock(files.came)  # type: ignore[assignment]
+    standing = make(directory, "rows")
+    some_step(directory, standing, np.random.default_rng(1), 1)
+    before = told(standing.table)
+    directory._begin_anew(synced=False)
+    key, priority = before["keys"][:1], before["priorities"][:1]
+
+    def refused() -> None:
+        with directory.step((standing, Room(1))):
+            standing.table._index.prioritize(key % standing.table.slots, np.array([77.0]))
+            files.may_write.set()
+            assert files.came.wait(30)
+            standing.table._index.prioritize(key % standing.table.slots, priority)
+            raise InvalidPriorityError(0, -1.0, 0.0)
+
+    with pytest.raises(InvalidPriorityError):
+        refused()
+    abandon(directory)
+
+    other = open_directory(tmp_path)
+    assert int((tmp_path / "CURRENT").read_text()) > 1
+    assert_same(told(other.tables[0].table), before)
+    other.close()
+
+
+def test_with_power_the_journal_is_on_the_disk_before_the_index(tmp_path: Path):
+    files = _WaitingFiles()
+    directory = open_directory(tmp_path, files, power=True)
+    standing = make(directory, "rows")
+    some_step(directory, standing, np.random.default_rng(1), 1)
+    directory._begin_anew(synced=True)
+
+    some_step(directory, standing, np.random.default_rng(2), 2)  # nobody waits for its sync
+    files.may_write.set()
+    abandon(directory)
+
+    assert files.unsynced == [False]
+
+
+def test_a_first_start_that_was_broken_off_is_made_good(tmp_path: Path):
+    (tmp_path / "FORMAT.new").write_text("replay-server data dir")
+
+    open_directory(tmp_path).close()
+    assert "format 1" in (tmp_path / "FORMAT").read_text()
+
+
+def test_a_table_has_no_folder_before_there_is_a_journal(tmp_path: Path):
+    class LookingFiles(Files):
+        def make_folder(self, path: Path) -> None:
+            if path.parent.parent.name == "tables":
+                assert (tmp_path / "CURRENT").exists()  # a start without it would be refused
+            super().make_folder(path)
+
+    directory = open_directory(tmp_path, LookingFiles())
+    make(directory, "rows")
+    directory.close()

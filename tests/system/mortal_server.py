@@ -1,0 +1,76 @@
+"""A replay server that dies at a chosen operation on its disk: `python -m ... PLAN serve ...`.
+
+PLAN is `KIND:COUNT`: SIGKILL at the COUNT-th operation of that kind, in the middle of it where it
+has one. `never:0` is a server like any other.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from replay_server import keeping
+from replay_server.__main__ import main
+from replay_server.durability import data_directory
+from replay_server.durability.files import Buffer, Files
+
+
+class MortalFiles(Files):
+    """The real file system, until the chosen operation."""
+
+    plan = ("never", 0)
+
+    def __init__(self) -> None:
+        self._left = self.plan[1]
+
+    def _is_last(self, kind: str) -> bool:
+        if kind == self.plan[0]:
+            self._left -= 1
+        return kind == self.plan[0] and not self._left
+
+    def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
+        is_index = Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".npy"
+        if self._is_last("index" if is_index else "journal"):
+            content = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+            super().write(descriptor, [content[: len(content) // 2]], offset)
+            die()
+        super().write(descriptor, buffers, offset)
+
+    def reserve(self, descriptor: int, offset: int, length: int) -> None:
+        super().reserve(descriptor, offset, length)
+        if self._is_last("reserve"):
+            die()
+
+    def rename(self, source: Path, target: Path) -> None:
+        if self._is_last("rename"):
+            die()
+        super().rename(source, target)
+
+    def remove_folder(self, path: Path) -> None:
+        if self._is_last("remove"):
+            for first in [*path.rglob("*.npy")][:1]:
+                first.unlink()
+            die()
+        super().remove_folder(path)
+
+    def storing(self, path: Path, array: np.ndarray, slots: np.ndarray, source: np.ndarray) -> None:
+        if self._is_last("store"):
+            half = (len(slots) + 1) // 2
+            array[slots[:half]] = source[:half]
+            die()
+
+
+def die() -> None:
+    """End this process as `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    kind, count = sys.argv[1].split(":")
+    MortalFiles.plan = (kind, int(count))
+    keeping.Files = MortalFiles  # type: ignore[misc]
+    data_directory._JOURNAL_RECORDS = 100  # type: ignore[misc]
+    main(sys.argv[2:])
