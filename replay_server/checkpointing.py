@@ -16,7 +16,7 @@ from replay_server.errors import (
 )
 from replay_server.service import ReplayService
 
-__all__ = ["Checkpointing", "restored"]
+__all__ = ["Checkpointing", "finish", "restored"]
 
 
 class Checkpointing:
@@ -43,7 +43,7 @@ class Checkpointing:
         async with self._lock:
             self._service.check_open()
             name = name or datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            snapshot = Snapshot.of(self._service.standing)
+            snapshot = Snapshot.of(self._service.standing, self._service.parameters.snapshot())
             try:
                 return await asyncio.to_thread(checkpoints.write, name, snapshot)
             except OSError as error:
@@ -60,24 +60,33 @@ class Checkpointing:
             await asyncio.to_thread(checkpoints.delete, name)
 
     async def restore(self, name: str) -> None:
-        """Replace all tables by those of a checkpoint; meanwhile nothing is served.
+        """Replace all tables and parameters by those of a checkpoint; meanwhile nothing is served.
 
         Raises:
             NoDataDirectoryError, UnknownCheckpointError: there is none.
             DamagedCheckpointError: it can't be restored; nothing has changed.
-            StorageFullError: there is no room for it; nothing has changed.
+            StorageFullError, TooLargeError: there is no room for it; nothing has changed.
         """
         checkpoints = self._there()
         async with self._lock:
             self._service.check_open()
-            checkpoints.path_of(name)
+            path = checkpoints.path_of(name)
             with self._service.away("restoring a checkpoint"):
                 try:
+                    parameters = await asyncio.to_thread(checkpoints.parameters, path)
                     tables = await asyncio.to_thread(prepared, self._keeper, checkpoints, name)
                 except DataDirectoryError as error:
                     raise DamagedCheckpointError(str(error)) from error
+                try:
+                    await asyncio.to_thread(checkpoints.begin_restoring, path)
+                    await self._service.parameters.restore(parameters)
+                except BaseException:
+                    self._keeper.discard(tables)
+                    checkpoints.end_restoring()
+                    raise
                 self._keeper.replace_all(tables)
                 self._service.take_over(tables)
+                checkpoints.end_restoring()
 
     def _there(self) -> Checkpoints:
         if self._checkpoints is None:
@@ -88,12 +97,28 @@ class Checkpointing:
 def restored(keeper: Keeper, checkpoints: Checkpoints, name: str) -> Sequence[StandingTable]:
     """Let the tables of a checkpoint stand instead of all others, before anything is served.
 
+    Its parameters are still to be restored, and that it is done to be noted: see `finish`.
+
     Raises:
         UnknownCheckpointError, DataDirectoryError, StorageFullError: they can't be.
     """
     tables = prepared(keeper, checkpoints, name)
+    checkpoints.begin_restoring(checkpoints.path_of(name))
     keeper.replace_all(tables)
     return tables
+
+
+def finish(service: ReplayService, checkpoints: Checkpoints) -> None:
+    """Restore the parameters of the checkpoint whose tables were, if any, before serving.
+
+    Raises:
+        DataDirectoryError, StorageFullError, TooLargeError: they can't be.
+    """
+    name = checkpoints.unfinished
+    if name is not None:
+        items = checkpoints.parameters(checkpoints.path_of(name))
+        asyncio.run(service.parameters.restore(items))
+        checkpoints.end_restoring()
 
 
 def prepared(keeper: Keeper, checkpoints: Checkpoints, name: str) -> list[StandingTable]:

@@ -74,6 +74,8 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
         if settings.restore is not None:
             _check_discard(layout, standing, settings)
             standing = restored(keeper, checkpoints, settings.restore)
+        elif checkpoints.unfinished is not None:  # the process died at it: once more, all of it
+            standing = restored(keeper, checkpoints, checkpoints.unfinished)
     except BaseException:
         layout.close()
         raise
@@ -98,7 +100,15 @@ def _would_not_keep(folder: Path, what: str) -> DataDirectoryError:
 def _check_discard(
     layout: Layout, standing: Sequence[StandingTable], settings: ServerSettings
 ) -> None:
-    if standing and not settings.discard_existing:
+    if settings.discard_existing:
+        return
+    if ParameterFiles.holds_any(layout.parameters):
+        raise DataDirectoryError(
+            layout.parameters,
+            f"it holds parameters, which --restore {settings.restore} would replace; "
+            "add --discard-existing if they may go",
+        )
+    if standing:
         raise DataDirectoryError(
             layout.tables,
             f"it holds {len(standing)} live tables, which --restore {settings.restore} would "

@@ -24,7 +24,7 @@ from replay_server.api.direct_app import DirectApp
 from replay_server.api.error_replies import problem
 from replay_server.api.head_as_get import HeadAsGetMiddleware
 from replay_server.api.headers import RequestHeaders
-from replay_server.checkpointing import Checkpointing
+from replay_server.checkpointing import Checkpointing, finish
 from replay_server.errors import InvalidSpecError
 from replay_server.keeping import open_keeping
 from replay_server.memory.errors import ReplayError
@@ -65,6 +65,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     keeping = open_keeping(settings)
     service = ReplayService(settings.limits, keeping.keeper, keeping.standing, keeping.shelf)
     checkpointing = Checkpointing(service, keeping.keeper, keeping.checkpoints)
+    if keeping.checkpoints is not None:
+        finish(service, keeping.checkpoints)
     for name, values in settings.tables.items():
         try:
             check_resource_name(name, "name")

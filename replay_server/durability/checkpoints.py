@@ -3,6 +3,7 @@
     checkpoints/NAME@00000002/state              what makes the tables up beside their arrays
     checkpoints/NAME@00000002/tables/0/...       a table's arrays, as `table_files` has them
     checkpoints/NAME@00000002/parameters/...     a file each
+    checkpoints/RESTORING                        the folder of the one that is being restored
 
 A checkpoint is written under another name and renamed when it is whole, so that a folder with this
 name is. One that replaces another has a higher number; the lower one goes afterwards.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.keeper import StandingTable
 from replay_server.durability.memo import TableMemo
+from replay_server.durability.parameter_shelf import Parameters
 from replay_server.durability.redo import Blobs, Kind, decode_record, encode_record
 from replay_server.durability.row_copy import RowCopy
 from replay_server.durability.table_files import index_path, write_npy
@@ -31,6 +33,8 @@ from replay_server.memory.arrays import AnyArray
 __all__ = ["CheckpointInfo", "Checkpoints", "Snapshot"]
 
 _FORMAT: Final = 1
+_RESTORING: Final = "RESTORING"
+_PIECE_BYTES: Final = 1 << 20
 _CHECK: Final = struct.Struct("<I")
 _FOLDER: Final = re.compile(r"(?P<name>.+)@(?P<number>\d{8})")
 
@@ -54,16 +58,20 @@ class _TableSnapshot:
 
 @dataclass
 class Snapshot:
-    """The tables of one instant. Rows are copied later, and saved before their slots are reused.
+    """The tables and parameters of one instant.
+
+    Rows are copied later, and saved before their slots are reused.
 
     Attributes:
         tables: what was copied at the instant.
+        parameters: what stood then.
     """
 
     tables: list[_TableSnapshot] = field(default_factory=list)
+    parameters: list[Parameters] = field(default_factory=list)
 
     @classmethod
-    def of(cls, tables: Iterable[StandingTable]) -> Snapshot:
+    def of(cls, tables: Iterable[StandingTable], parameters: Iterable[Parameters] = ()) -> Snapshot:
         """Take the snapshot, at once. Cost: a copy of the index arrays."""
         return cls(
             [
@@ -73,13 +81,15 @@ class Snapshot:
                     RowCopy(each.table, each.arrays.columns),
                 )
                 for each in tables
-            ]
+            ],
+            list(parameters),
         )
 
     def close(self) -> None:
         """Copy nothing more."""
         for each in self.tables:
             each.rows.close()
+        self.parameters = []
 
 
 class Checkpoints:
@@ -91,7 +101,7 @@ class Checkpoints:
         self._files = files
         whole = self._whole()
         for path in folder.iterdir():
-            if path not in whole.values():
+            if path not in whole.values() and path.name != _RESTORING:
                 files.remove_folder(path)
 
     def listed(self) -> list[CheckpointInfo]:
@@ -155,6 +165,48 @@ class Checkpoints:
             for place, told in enumerate(document["tables"])
         ]
 
+    def parameters(self, path: Path) -> dict[str, Iterable[bytes]]:
+        """Return the parameters of a checkpoint by name, each to be read piece by piece.
+
+        Raises:
+            DataDirectoryError: it is damaged.
+        """
+        document, _ = decode_record(memoryview(_checked(path / "state")))
+        found: dict[str, Iterable[bytes]] = {}
+        for name, size in document.get("parameters", {}).items():
+            own = path / "parameters" / name
+            if not own.is_file() or own.stat().st_size != size:
+                raise DataDirectoryError(own, f"it has not {size} bytes; take another checkpoint")
+            found[name] = _pieces(own)
+        return found
+
+    def begin_restoring(self, path: Path) -> None:
+        """Note which one is to replace everything, in case that the process dies meanwhile."""
+        self._files.replace(self._folder / _RESTORING, path.name.encode(), synced=True)
+
+    def end_restoring(self) -> None:
+        """Note that everything is replaced, or nothing."""
+        self._files.remove(self._folder / _RESTORING)
+        self._files.sync_folder(self._folder)
+
+    @property
+    def unfinished(self) -> str | None:
+        """The name of the one that was being restored when the process died, if any was.
+
+        Raises:
+            DataDirectoryError: it is not there any more.
+        """
+        try:
+            folder = (self._folder / _RESTORING).read_text()
+        except FileNotFoundError:
+            return None
+        for name, path in self._whole().items():
+            if path.name == folder:
+                return name
+        raise DataDirectoryError(
+            self._folder / _RESTORING, f"{folder} was being restored and is missing; put it back"
+        )
+
     def _write(self, folder: Path, name: str, snapshot: Snapshot) -> CheckpointInfo:
         files = self._files
         files.remove_folder(folder)
@@ -172,12 +224,14 @@ class Checkpoints:
             for made in (own / "index", own / "columns", own):
                 files.sync_folder(made)
         files.make_folder(folder / "tables")
+        size += self._write_parameters(folder / "parameters", snapshot.parameters)
         info = CheckpointInfo(name, len(snapshot.tables), rows, size)
         blobs = Blobs()
         document: dict[str, Any] = {
             "format": _FORMAT,
             "info": asdict(info),
             "tables": [table.memo.encode(blobs) for table in snapshot.tables],
+            "parameters": {each.name: each.content.size for each in snapshot.parameters},
         }
         content = b"".join(encode_record(Kind.BASE, document, blobs))
         check = _CHECK.pack(zlib.crc32(content))
@@ -185,6 +239,23 @@ class Checkpoints:
         files.sync_folder(folder / "tables")
         files.sync_folder(folder)
         return info
+
+    def _write_parameters(self, folder: Path, parameters: Iterable[Parameters]) -> int:
+        """Copy parameters into a folder; return how many bytes they are."""
+        files, total = self._files, 0
+        files.make_folder(folder)
+        for each in parameters:
+            descriptor = files.open(folder / each.name)
+            try:
+                for offset in range(0, each.content.size, _PIECE_BYTES):
+                    piece = each.content.read(offset, _PIECE_BYTES)
+                    files.write(descriptor, [piece], offset)
+                files.sync(descriptor)
+            finally:
+                files.close(descriptor)
+            total += each.content.size
+        files.sync_folder(folder)
+        return total
 
     def _whole(self) -> dict[str, Path]:
         """Return the folders of whole checkpoints by name."""
@@ -201,6 +272,12 @@ class Checkpoints:
         except DataDirectoryError:
             return None
         return CheckpointInfo(**document["info"])
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def _number(path: Path) -> int:

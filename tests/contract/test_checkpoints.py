@@ -181,3 +181,69 @@ def test_a_killed_server_comes_back_with_everything(tmp_path: Path, durability: 
         assert table.insert([7], writer={"id": "w", "sequence": 9}).document["duplicate"]
         assert min(table.fill([1])) > max(before)
     assert server.stop() == 0
+
+
+def put(peer: Peer, name: str, content: bytes) -> int:
+    version: int = peer.send("PUT", f"/v1/parameters/{name}", content).document["version"]
+    return version
+
+
+def test_parameters_are_restored_under_new_versions(kept: TablePeer):
+    peer, large = kept.peer, bytes(range(256)) * 10_000
+    put(peer, "policy", large)
+    first = put(peer, "policy", large)
+    smaller = write(peer, "without").document["bytes"]
+    put(peer, "extra", b"x")
+    assert write(peer, "with").document["bytes"] == smaller + 1
+    last = put(peer, "policy", b"later")
+    later = put(peer, "later", b"goes")
+
+    assert restore(peer, "without").status == 200
+
+    answer = peer.get("/v1/parameters/policy")
+    assert answer.body == large
+    assert int(answer.headers["x-parameters-version"]) > last > first
+    for name in ("extra", "later"):
+        assert peer.get(f"/v1/parameters/{name}").code == "unknown_parameters"
+    assert put(peer, "later", b"again") > later
+
+
+@pytest.mark.parametrize("durability", ["process", "memory"])
+def test_a_server_that_starts_from_a_checkpoint_has_its_parameters(tmp_path: Path, durability: str):
+    options = ("--port=0", f"--data-dir={tmp_path}", f"--durability={durability}")
+    server = ServerProcess(*options)
+    with Peer(server.url) as peer:
+        put(peer, "policy", b"old")
+        write(peer, "one")
+        put(peer, "policy", b"new")
+    assert server.stop() == 0
+
+    server = ServerProcess(*options, "--restore=one", "--discard-existing")
+    with Peer(server.url) as peer:
+        assert peer.get("/v1/parameters/policy").body == b"old"
+    assert server.stop() == 0
+
+
+def test_a_restore_that_the_server_died_at_is_done_at_its_next_start(tmp_path: Path):
+    options = ("--port=0", f"--data-dir={tmp_path}")
+    server = ServerProcess(*options)
+    with Peer(server.url) as peer:
+        table = TablePeer(peer, "t").make()
+        table.fill([1])
+        put(peer, "policy", b"old")
+        write(peer, "one")
+        table.fill([2])
+        put(peer, "policy", b"new")
+    server.kill()
+    mark = tmp_path / "checkpoints" / "RESTORING"
+    mark.write_text("one@00000001")  # as it is between the tables and the parameters
+
+    for _ in range(2):
+        server = ServerProcess(*options)
+        assert not mark.exists()
+        with Peer(server.url) as peer:
+            table = TablePeer(peer, "t")
+            answer = peer.get("/v1/parameters/policy")
+            assert (answer.body, answer.headers["x-parameters-version"]) == (b"old", "3")
+            assert [x for x, _ in table.contents().values()] == [1]
+        assert server.stop() == 0

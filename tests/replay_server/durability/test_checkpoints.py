@@ -217,9 +217,9 @@ def test_a_full_disk_leaves_the_old_one_whole(tmp_path: Path, after: int):
         )
     some_step(keeper, standing, rng, 10)
 
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
     other = open_keeper("memory", tmp_path)
     assert_same(told(restored(other, good, "one")[0].table), before)
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
 
 
 def test_what_was_left_half_written_is_removed(tmp_path: Path, checkpoints: Checkpoints):
