@@ -24,7 +24,12 @@ from replay_wire.endpoints import Endpoint
 from replay_wire.json_codec import decode_json
 from tests.fuzz.tables import SPECS, STEPS, steps
 
-ENDPOINTS: Final = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
+# Those of documents: parameters are bytes as they are, which no oracle here reads.
+ENDPOINTS: Final = [
+    value
+    for value in vars(endpoints).values()
+    if isinstance(value, Endpoint) and "/parameters" not in value.path
+]
 NAMES: Final = [*SPECS, "new", "another", "-bad", "no/such", "\u00e9", "x" * 65]
 CONTENT_TYPES: Final = (b"application/msgpack", b"application/json", None, b"text/plain")
 ACCEPTS: Final = (None, b"application/json", b"application/msgpack", b"*/*;q=0.5, text/html")
@@ -138,7 +143,7 @@ def valid_inputs() -> list[bytes]:
     """Return inputs that a server takes: the examples of the OpenAPI document, and one of each."""
     inputs: list[list[Request]] = []
     for endpoint in ENDPOINTS:
-        if endpoint.request is None or endpoint.request is bytes:
+        if endpoint.request is None:
             inputs.append([_request(endpoint, "rows")])
             continue
         example = json.dumps(EXAMPLES[endpoint.request]).encode()
