@@ -41,9 +41,11 @@ class Checkpointing:
         """
         checkpoints = self._there()
         async with self._lock:
-            self._service.check_open()
+            self._service.tables.check_open()
             name = name or datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            snapshot = Snapshot.of(self._service.standing, self._service.parameters.snapshot())
+            snapshot = Snapshot.of(
+                self._service.tables.standing, self._service.parameters.snapshot()
+            )
             try:
                 return await asyncio.to_thread(checkpoints.write, name, snapshot)
             except OSError as error:
@@ -69,9 +71,9 @@ class Checkpointing:
         """
         checkpoints = self._there()
         async with self._lock:
-            self._service.check_open()
+            self._service.tables.check_open()
             path = checkpoints.path_of(name)
-            with self._service.away("restoring a checkpoint"):
+            with self._service.tables.away("restoring a checkpoint"):
                 try:
                     parameters = await asyncio.to_thread(checkpoints.parameters, path)
                     tables = await asyncio.to_thread(prepared, self._keeper, checkpoints, name)
@@ -85,7 +87,7 @@ class Checkpointing:
                     checkpoints.end_restoring()
                     raise
                 self._keeper.replace_all(tables)
-                self._service.take_over(tables)
+                self._service.tables.take_over(tables)
                 checkpoints.end_restoring()
 
     def _there(self) -> Checkpoints:

@@ -70,7 +70,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     for name, values in settings.tables.items():
         try:
             check_resource_name(name, "name")
-            service.declare_table(name, convert(dict(values), TableSpec))
+            service.tables.declare(name, convert(dict(values), TableSpec))
         except (WireFormatError, ReplayError) as error:
             raise InvalidSpecError(f"tables.{name}", str(error)) from error
     app = DirectApp(

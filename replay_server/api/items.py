@@ -16,7 +16,7 @@ async def insert(call: Call) -> tuple[int, object]:
     Keys come back in the order of the rows. With `writer` the insert happens exactly once however
     often it is sent.
     """
-    return 200, await call.service.insert(call.names["table"], call.message, call.gone)
+    return 200, await call.service.rows.insert(call.names["table"], call.message, call.gone)
 
 
 async def sample(call: Call) -> tuple[int, object]:
@@ -24,29 +24,29 @@ async def sample(call: Call) -> tuple[int, object]:
 
     With `timeout` the request waits until the rate limiter lets it draw.
     """
-    return 200, await call.service.sample(
+    return 200, await call.service.draws.sample(
         call.names["table"], call.message, call.gone, call.account
     )
 
 
 async def sample_mixed(call: Call) -> tuple[int, object]:
     """Draw from several tables in one answer: all parts in their order, or none."""
-    return 200, await call.service.sample_mixed(call.message, call.gone, call.account)
+    return 200, await call.service.draws.sample_mixed(call.message, call.gone, call.account)
 
 
 async def update_priorities(call: Call) -> tuple[int, object]:
     """Set raw priorities by key. Keys that are gone are counted as stale and do no harm."""
-    return 200, await call.service.update_priorities(call.names["table"], call.message)
+    return 200, await call.service.rows.update_priorities(call.names["table"], call.message)
 
 
 async def delete_rows(call: Call) -> tuple[int, object]:
     """Delete rows by key."""
-    return 200, await call.service.delete(call.names["table"], call.message.keys)
+    return 200, await call.service.rows.delete(call.names["table"], call.message.keys)
 
 
 async def scan(call: Call) -> tuple[int, object]:
     """Read rows as they were stored, by key or by priority: for export, inspection and tests."""
-    return 200, call.service.scan(call.names["table"], call.message, call.account)
+    return 200, call.service.rows.scan(call.names["table"], call.message, call.account)
 
 
 def routes(service: ReplayService) -> list[WireRoute]:

@@ -18,11 +18,12 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from replay_server.admission import Gone
 from replay_server.api import openapi
 from replay_server.api.bodies import ClientGoneError, client_gone, read_message, send_answer
 from replay_server.api.error_replies import problem_of, retry_after
 from replay_server.api.headers import RequestHeaders
-from replay_server.service import Gone, ReplayService
+from replay_server.service import ReplayService
 from replay_server.traffic import Account
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.errors import ErrorCode

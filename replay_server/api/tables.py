@@ -18,7 +18,7 @@ async def create_table(call: Call) -> tuple[int, object]:
 
     Without `columns` the first insert of at least one row fixes the signature.
     """
-    document, is_new = await call.service.create_table(call.names["table"], call.message)
+    document, is_new = await call.service.tables.create(call.names["table"], call.message)
     return 201 if is_new else 200, document
 
 
@@ -27,28 +27,28 @@ async def change_table(call: Call) -> tuple[int, object]:
 
     Maps are merged key by key; a changed `kind` replaces the whole map.
     """
-    return 200, await call.service.change_table(call.names["table"], call.message)
+    return 200, await call.service.tables.change(call.names["table"], call.message)
 
 
 async def describe_table(call: Call) -> tuple[int, object]:
     """Tell a table's spec and its counters."""
-    return 200, call.service.describe_table(call.names["table"])
+    return 200, call.service.tables.describe(call.names["table"])
 
 
 async def list_tables(call: Call) -> tuple[int, object]:
     """Tell every table's spec and counters, by name."""
-    return 200, TableList(tables=call.service.list_tables())
+    return 200, TableList(tables=call.service.tables.listed())
 
 
 async def drop_table(call: Call) -> tuple[int, object]:
     """Delete a table. One made again under its name goes on with higher keys."""
-    await call.service.drop_table(call.names["table"])
+    await call.service.tables.drop(call.names["table"])
     return 204, None
 
 
 async def reset_table(call: Call) -> tuple[int, object]:
     """Empty a table; its signature, key counter, totals and writers' sequences stay."""
-    await call.service.reset_table(call.names["table"])
+    await call.service.tables.reset(call.names["table"])
     return 200, EmptyReply()
 
 
@@ -66,7 +66,7 @@ async def healthz(call: Call) -> tuple[int, object]:
 
 async def readyz(call: Call) -> tuple[int, object]:
     """Tell that the server is serving; 503 while it is shutting down."""
-    call.service.check_open()
+    call.service.tables.check_open()
     return 200, HealthReply(status="ok")
 
 

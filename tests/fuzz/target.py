@@ -20,6 +20,7 @@ from replay_server.settings import ServerSettings
 from replay_wire import codec, endpoints, json_codec
 from replay_wire.arrays import Array
 from replay_wire.errors import ErrorCode, WireFormatError
+from replay_wire.messages import Limits
 from replay_wire.specs import TableSpec
 from tests.fuzz.requests import ENDPOINTS, Request, parse
 from tests.fuzz.tables import EMPTY, SPECS, STEPS, rows, steps
@@ -43,21 +44,27 @@ class _Foreseen(logging.Handler):
             self.error = record.exc_info[1]
 
 
-class Target:
-    """A whole server but for its sockets, with the tables of `SPECS`."""
+class _Narrow(ServerSettings):
+    """Limits so narrow that inputs come to them."""
 
-    def __init__(self) -> None:
-        settings = ServerSettings(max_body_bytes=BODY_BYTES, memory_limit_bytes=1 << 20)
-        self._app = create_app(settings)
-        self._service = self._app.state.service
-        self._service.limits = msgspec.structs.replace(
-            self._service.limits,
+    @property
+    def limits(self) -> Limits:
+        return msgspec.structs.replace(
+            super().limits,
             max_draws_per_request=64,
             max_scan_rows=64,
             max_columns=8,
             max_wait_seconds=0.002,
             max_writers_per_table=4,
         )
+
+
+class Target:
+    """A whole server but for its sockets, with the tables of `SPECS`."""
+
+    def __init__(self) -> None:
+        self._app = create_app(_Narrow(max_body_bytes=BODY_BYTES, memory_limit_bytes=1 << 20))
+        self._service = self._app.state.service
         self._keeper = self._service._keeper
         self._documented = {
             (method.upper(), path): {int(status) for status in operation["responses"]}
@@ -124,7 +131,7 @@ class Target:
             _check_problem(status, headers, body)
         else:
             _check_reply(endpoint.reply, headers, body)
-            for standing in self._service.standing:
+            for standing in self._service.tables.standing:
                 if self._state[standing.name] != before.get(standing.name):
                     _check_table(standing.table)
         return status
@@ -166,19 +173,19 @@ class Target:
     # -- the state ------------------------------------------------------------------------------
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
-        return {one.name: _fingerprint(one) for one in self._service.standing}
+        return {one.name: _fingerprint(one) for one in self._service.tables.standing}
 
     def _specs(self, endpoint: endpoints.Endpoint) -> list[object]:
         if endpoint is not endpoints.CHANGE_TABLE:
             return []
-        names = (one.name for one in self._service.standing)
-        return [self._service.describe_table(name).spec for name in names]
+        names = (one.name for one in self._service.tables.standing)
+        return [self._service.tables.describe(name).spec for name in names]
 
     def _lay_out(self) -> None:
         """Put the tables back that an input has changed, keys and all."""
         if self._state and self._state == self._untouched:
             return
-        there = {one.name: one for one in self._service.standing}
+        there = {one.name: one for one in self._service.tables.standing}
         changed = [name for name in SPECS if self._state.get(name) != self._untouched.get(name, ())]
         for name in changed:
             if name in there:
@@ -188,7 +195,7 @@ class Target:
         self._keeper.replace_all(())
         self._keeper.floors.clear()
         self._keeper.replace_all(list(self._fresh.values()))
-        self._service.take_over(self._fresh.values())
+        self._service.tables.take_over(self._fresh.values())
         self._state = dict(self._untouched)
 
     def _made(self, name: str) -> StandingTable:

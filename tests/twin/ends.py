@@ -56,29 +56,31 @@ class ServiceEnd:
         match verb:
             case "put":
                 spec = convert(document, TableSpec)
-                described, is_new = _now(service.create_table(table, spec))
+                described, is_new = _now(service.tables.create(table, spec))
                 return {**msgspec.structs.asdict(described), "is_new": is_new}
             case "patch":
-                return _now(service.change_table(table, convert(document, messages.TableChange)))
+                return _now(service.tables.change(table, convert(document, messages.TableChange)))
             case "get":
-                return service.describe_table(table)
+                return service.tables.describe(table)
             case "drop" | "reset":
-                change = service.drop_table if verb == "drop" else service.reset_table
+                change = service.tables.drop if verb == "drop" else service.tables.reset
                 return _now(change(table)) or {}
             case "insert":
-                return _now(service.insert(table, convert(document, messages.InsertRequest)))
+                return _now(service.rows.insert(table, convert(document, messages.InsertRequest)))
             case "sample":
-                return _now(service.sample(table, convert(document, messages.SampleRequest)))
+                return _now(service.draws.sample(table, convert(document, messages.SampleRequest)))
             case "mixed":
-                return _now(service.sample_mixed(convert(document, messages.MixedSampleRequest)))
+                return _now(
+                    service.draws.sample_mixed(convert(document, messages.MixedSampleRequest))
+                )
             case "update":
                 update = convert(document, messages.PriorityUpdate)
-                return _now(service.update_priorities(table, update))
+                return _now(service.rows.update_priorities(table, update))
             case "delete":
                 keys = convert(document, messages.DeleteRequest).keys
-                return _now(service.delete(table, keys))
+                return _now(service.rows.delete(table, keys))
             case "scan":
-                return service.scan(table, convert(document, messages.ScanRequest))
+                return service.rows.scan(table, convert(document, messages.ScanRequest))
         raise ValueError(verb)
 
 
