@@ -68,7 +68,8 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
             keeper, standing = MemoryKeeper(build, layout), ()
         else:
             power = settings.durability_kept == "power"
-            shelf = ParameterFiles(layout.parameters, files, power=power)
+            is_new = layout.current is None
+            shelf = ParameterFiles(layout.parameters, files, power=power, may_be_new=is_new)
             directory = DataDirectory(layout, build, files, power=power)
             keeper, standing = directory, directory.tables
         if settings.restore is not None:

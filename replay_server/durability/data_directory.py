@@ -18,7 +18,8 @@ from typing import Final
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Buffer, Files
 from replay_server.durability.index_writer import IndexWriter, remove_before
-from replay_server.durability.journal import Journal, is_empty, seal, segment_path, segments
+from replay_server.durability.journal import Journal, segment_path
+from replay_server.durability.journal_reader import read_journal, read_segment
 from replay_server.durability.keeper import (
     Build,
     Room,
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 _JOURNAL_BYTES: Final = 1 << 26
 _JOURNAL_RECORDS: Final = 1 << 15
+_RECORDS_A_TRY: Final = 1 << 9
 _HEAD_BYTES: Final = 1 << 13
 _PLACE_BYTES: Final = 64
 
@@ -73,18 +75,20 @@ class DataDirectory:
         self._files = files
         self._power = power
         self._broken: StorageFullError | None = None
+        self._shows_refused = False
         self._is_new = layout.current is None
-        recovered, last = self._recover()
+        recovered, last, count = self._recover()
         self.floors = recovered.floors
         self.tables = recovered.tables
         self._next_uid = recovered.next_uid
         self._standing = {kept.uid: kept for kept in self.tables}
-        self._journal = Journal(layout.journal, files, last)
+        self._journal = Journal(layout.journal, files, last, count, power=power)
         self._at_rest = Lock()
         self._syncer = Syncer(self._journal)
         sync = self._syncer.sync if power else None
         self._writer = IndexWriter(layout, files, self._at_rest, sync)
         self._begin_at = _JOURNAL_RECORDS - recovered.records
+        self._try_at = 0
         self._remove_strangers()
 
     # -- tables ---------------------------------------------------------------------------------
@@ -93,7 +97,8 @@ class DataDirectory:
         """Make a table and keep it. Raises StorageFullError."""
         folder = self.layout.tables / folder_name(self._next_uid, name)
         try:
-            self._reserve(_HEAD_BYTES)  # a folder of tables without CURRENT would mean damage
+            # a folder of tables without CURRENT would mean damage
+            self._reserve(_HEAD_BYTES, grows=True)
             files = TableFiles.make(folder, self._files, synced=self._power)
             kept = self._made(name, description, files)
         except OSError as error:
@@ -110,6 +115,7 @@ class DataDirectory:
         try:
             table = self._build(description, files.allocate, changes)
             table.raise_keys(self.floors.get(name, 0))
+            files.reserve_index()
             changes.clear()
             kept = KeptTable(name, description, table, files, self._next_uid, changes)
             blobs = Blobs()
@@ -141,7 +147,8 @@ class DataDirectory:
         """Keep what is changed within it. Raises StorageFullError, before anything has changed."""
         every = [(_kept(each), room) for each, room in standing]
         try:
-            self._reserve(sum(self._prepare(kept, room) for kept, room in every))
+            size = sum(self._prepare(kept, room) for kept, room in every)
+            self._reserve(size, grows=any(room.rows for _, room in every))
         except OSError as error:
             raise StorageFullError(str(error)) from error
         changed = [kept for kept, _ in every]
@@ -152,7 +159,10 @@ class DataDirectory:
                 for kept in changed:
                     kept.changes.clear()
                 raise
-            self._keep(changed, description)
+            failure = self._keep(changed, description)
+        if failure is not None:
+            self._fall_back(changed)
+            raise failure
         self._begin_anew_if_due()
 
     def prepare(self, memo: TableMemo, folder: Path) -> KeptTable:
@@ -173,6 +183,7 @@ class DataDirectory:
                 own, self._files, self._build, memo, synced=self._power
             )
             arrays.read_index()
+            arrays.reserve_index()
             restore_table(table, memo, folder)
         except OSError as error:
             self._files.remove_folder(own)
@@ -208,6 +219,8 @@ class DataDirectory:
 
     async def settled(self) -> None:
         """Return when all steps so far are on the disk, with `power`. Raises StorageFullError."""
+        if self._shows_refused and self._broken is not None:
+            raise self._broken
         if self._power:
             await self._syncer.wait()
 
@@ -246,18 +259,21 @@ class DataDirectory:
         row_bytes = rows * room.row_bytes if holds_back else 0
         return _HEAD_BYTES + room.places * window * _PLACE_BYTES + row_bytes
 
-    def _keep(self, every: list[KeptTable], description: Description | None) -> None:
+    def _keep(
+        self, every: list[KeptTable], description: Description | None
+    ) -> StorageFullError | None:
         """Append a record of what has changed, and store the rows that waited for it.
 
-        Should the disk fail in spite of the space that was reserved, memory is ahead of what is
-        kept: nothing more is changed then.
+        Returns:
+            Why the disk failed, in spite of the space that was reserved: memory is ahead of what is
+            kept then, and nothing more is changed; None if all went well.
         """
         blobs = Blobs()
         kind = Kind.STEP if description is None else Kind.SPEC
         try:
             parts = [kept.encode_step(blobs) for kept in every]
             if description is not None:
-                parts[0]["description"] = every[0].description = description
+                parts[0]["description"] = description
             self._append(encode_record(kind, {"tables": parts}, blobs))
             if any(kept.is_risky for kept in every):  # rows of before may lie where these go
                 self._syncer.sync_now(self._standing.values())
@@ -265,17 +281,38 @@ class DataDirectory:
             logger.critical("the disk fails, nothing more is taken in: %s", error)
             self._broken = StorageFullError(str(error))
             self._writer.has_given_up = True
-            raise self._broken from error
+            return self._broken
+        if description is not None:
+            every[0].description = description
         for kept in every:
             kept.changes.release_rows()
             kept.changes.clear()
         if self._power:
             self._syncer.sync_soon(self._standing.values())
+        return None
+
+    def _fall_back(self, every: list[KeptTable]) -> None:
+        """Let tables be again what the journal tells of them: the last request was not kept."""
+        try:
+            self._writer.wait()
+            assert self.layout.current is not None
+            journal = read_journal(self.layout.journal, self.layout.current)
+            recovered = self._recovery().run(journal)
+        except (DataDirectoryError, StorageFullError, OSError, MemoryError) as error:
+            logger.critical("what is kept can't be read; tables show what was refused: %s", error)
+            self._shows_refused = True
+            return
+        found = {kept.uid: kept for kept in recovered.tables}
+        for kept in every:
+            kept.become(found[kept.uid])
+
+    def _recovery(self) -> Recovery:
+        return Recovery(self.layout.tables, self._files, self._build, synced=self._power)
 
     # -- the journal ----------------------------------------------------------------------------
 
-    def _reserve(self, size: int) -> None:
-        """Make sure that a record of so many bytes can be appended.
+    def _reserve(self, size: int, *, grows: bool) -> None:
+        """Make sure that a record of so many bytes can be appended; see `Journal.reserve`.
 
         Raises:
             StorageFullError, OSError: it can't be.
@@ -286,13 +323,13 @@ class DataDirectory:
         if not self._journal.is_open:
             self._journal.begin(self._base(), synced=self._power)
         if self._is_new:
-            self.layout.set_current(self._journal.segment, synced=self._power)
+            self.layout.set_current(self._journal.number, synced=self._power)
             self._is_new = False
-        self._journal.reserve(size)
+        self._journal.reserve(size, grows=grows)
 
     def _append(self, record: list[Buffer]) -> None:
         """Append a record. Raises StorageFullError, OSError."""
-        self._reserve(sum(memoryview(each).nbytes for each in record))
+        self._reserve(sum(memoryview(each).nbytes for each in record), grows=False)
         self._journal.append(record)
 
     def _base(self) -> list[Buffer]:
@@ -304,13 +341,18 @@ class DataDirectory:
 
     def _begin_anew_if_due(self) -> None:
         """Begin a new segment, once the journal is as long as it may be played at a start."""
+        journal = self._journal
         index_bytes = sum(kept.arrays.index_bytes for kept in self._standing.values())
-        is_long = self._journal.size > max(_JOURNAL_BYTES, index_bytes)
-        if (is_long or self._journal.appended > self._begin_at) and not self._writer.is_busy:
+        is_long = (
+            journal.size > max(_JOURNAL_BYTES, index_bytes) or journal.appended > self._begin_at
+        )
+        if not (is_long or journal.needs_the_next):
+            return
+        if journal.appended >= self._try_at and not self._writer.is_busy:
             try:
                 self._begin_anew(synced=self._power)
             except (StorageFullError, OSError) as error:
-                self._begin_at = self._journal.appended + _JOURNAL_RECORDS
+                self._try_at = journal.appended + _RECORDS_A_TRY
                 logger.warning("the journal can't begin anew and grows: %s", error)
 
     def _begin_anew(self, *, synced: bool) -> None:
@@ -322,30 +364,47 @@ class DataDirectory:
         if old is not None:
             self._syncer.close_later(old)
         files = [kept.arrays for kept in self._standing.values()]
-        self._writer.write(files, self._journal.segment, synced=synced)
+        self._writer.write(files, self._journal.number, synced=synced)
 
     # -- a start --------------------------------------------------------------------------------
 
-    def _recover(self) -> tuple[Recovered, int]:
-        """Return what the directory holds, and the last segment of its journal.
+    def _recover(self) -> tuple[Recovered, int, int]:
+        """Return what the directory holds, the journal's last segment and the records in it.
 
         Raises:
             DataDirectoryError: something is missing or damaged.
         """
         folder, first = self.layout.journal, self.layout.current
         if first is None:
-            for path in folder.iterdir():  # of a start that did not come to its first record
-                self._files.remove(path)
-            return Recovered(), 0
-        paths = segments(folder, first)
-        if not paths:
-            raise DataDirectoryError(segment_path(folder, first), "it is missing; restore a copy")
-        if len(paths) > 1 and is_empty(paths[-1]):
-            self._files.remove(paths.pop())
-        recovery = Recovery(self.layout.tables, self._files, self._build, synced=self._power)
-        recovered = recovery.run(paths)
-        seal(paths[-1], self._files)
-        return recovered, first + len(paths) - 1
+            self._remove_unused_journal()
+            return Recovered(), 0, 0
+        journal = read_journal(folder, first)
+        if journal.unbegun is not None:
+            self._files.remove(journal.unbegun)
+        recovered = self._recovery().run(journal)
+        last = journal.segments[-1]
+        last.seal(self._files)
+        if self._power and not journal.is_on_disk:  # a process that promised less had it before
+            for segment in journal.segments:
+                self._files.sync_file(segment.path)
+            for kept in recovered.tables:
+                kept.arrays.sync()
+            self.layout.sync()
+        return recovered, first + len(journal.segments) - 1, len(last.payloads)
+
+    def _remove_unused_journal(self) -> None:
+        """Remove the journal of a start that did not come to its first request.
+
+        Raises:
+            DataDirectoryError: it came further, so that CURRENT should be there.
+        """
+        path = segment_path(self.layout.journal, 1)
+        for each in self.layout.journal.iterdir():
+            if each != path or len(read_segment(each, 1).payloads) > 1:
+                raise DataDirectoryError(
+                    self.layout.root / "CURRENT", "it is missing; restore a copy"
+                )
+            self._files.remove(each)
 
     def _remove_strangers(self) -> None:
         """Remove what was left of tables that went, or that never came to be."""

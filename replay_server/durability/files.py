@@ -98,6 +98,14 @@ class Files:
         """Return when all that was written to a file, mapped or not, is on the disk."""
         os.fsync(descriptor)
 
+    def sync_file(self, path: Path) -> None:
+        """Do that for a file that is not open."""
+        descriptor = self.open(path)
+        try:
+            self.sync(descriptor)
+        finally:
+            self.close(descriptor)
+
     def sync_folder(self, path: Path) -> None:
         """Return when the names in a folder are on the disk."""
         descriptor = os.open(path, os.O_RDONLY)

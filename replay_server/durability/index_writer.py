@@ -56,6 +56,11 @@ class IndexWriter:
         """Write the index of tables, and let the journal begin with a segment when it is done."""
         self._writing = self._worker.submit(self._write, tables, segment, synced)
 
+    def wait(self) -> None:
+        """Return when no index files are being written."""
+        if self._writing is not None:
+            self._writing.result()
+
     def discard(self, files: TableFiles, settle: Callable[[], None] | None) -> None:
         """Remove a table's files after what is under way, and after `settle` has returned."""
         self._worker.submit(self._discard, files, settle)

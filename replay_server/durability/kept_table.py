@@ -46,6 +46,14 @@ class KeptTable(StandingTable):
         """Return what makes the table up beside its arrays. Cost: O(writers + streams)."""
         return replace(super().memo(), uid=self.uid)
 
+    def become(self, other: KeptTable) -> None:
+        """Take over another one's table and files, and let go of the own ones."""
+        self.arrays.close()
+        self.description, self.table = other.description, other.table
+        self.arrays, self.changes = other.arrays, other.changes
+        self.knows_signature = other.knows_signature
+        self.freed_for_good = other.freed_for_good
+
     def encode_step(self, blobs: Blobs) -> dict[str, Any]:
         """Return what the request under way has changed, as values that MessagePack takes."""
         part = self.changes.encode(self.arrays.index, blobs)

@@ -89,6 +89,12 @@ class Layout:
         """Begin with another segment from now on. Raises StorageFullError, OSError."""
         self._files.replace(self.root / "CURRENT", f"{segment}\n".encode(), synced=synced)
 
+    def sync(self) -> None:
+        """Return when the names of segments, and the one to begin with, are on the disk."""
+        self._files.sync_file(self.root / "CURRENT")
+        self._files.sync_folder(self.journal)
+        self._files.sync_folder(self.root)
+
     def close(self) -> None:
         """Let go of the lock."""
         self._lock.release()

@@ -45,13 +45,14 @@ class ParameterFiles:
 
     memory_bytes = 0
 
-    def __init__(self, folder: Path, files: Files, *, power: bool) -> None:
+    def __init__(self, folder: Path, files: Files, *, power: bool, may_be_new: bool = True) -> None:
         """Open a folder, which is made if it is not there.
 
         Args:
             folder: nothing else lies in it.
             files: the file layer.
             power: whether what is kept survives the machine.
+            may_be_new: whether the folder may hold nothing yet.
 
         Raises:
             DataDirectoryError: something in it is missing or damaged; says what.
@@ -62,7 +63,9 @@ class ParameterFiles:
         self._worker = ThreadPoolExecutor(_THREADS, thread_name_prefix="parameters")
         try:
             files.make_folder(folder)
-            self.inventory, self._next_number = self._load()
+            self.inventory, self._next_number = self._load(may_be_new)
+            if power:  # a process that promised less had it before
+                self._sync()
         except OSError as error:
             raise DataDirectoryError(folder, f"it can't be used ({error})") from error
         except StorageFullError as error:
@@ -97,6 +100,11 @@ class ParameterFiles:
         self._worker.shutdown()
         self._unneeded.put(None)
         self._remover.join()
+        if not self._power:
+            try:
+                self._sync()
+            except OSError as error:
+                logger.warning("parameters may not outlive the machine: %s", error)
 
     def submit(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -153,7 +161,13 @@ class ParameterFiles:
         except OSError as error:
             logger.warning("a file of parameters that went is left over: %s", error)
 
-    def _load(self) -> tuple[Inventory, int]:
+    def _sync(self) -> None:
+        """Return when all that the folder holds is on the disk. Raises OSError."""
+        for path in self._folder.iterdir():
+            self._files.sync_file(path)
+        self._files.sync_folder(self._folder)
+
+    def _load(self, may_be_new: bool) -> tuple[Inventory, int]:
         """Return what the index says, and a number that no file has; remove what it does not name.
 
         Raises:
@@ -163,7 +177,8 @@ class ParameterFiles:
         try:
             inventory = self._read(json.loads(path.read_bytes()))
         except FileNotFoundError as error:
-            if any(other.name != f"{_INDEX}.new" for other in self._folder.iterdir()):
+            others = [path for path in self._folder.iterdir() if path.name != f"{_INDEX}.new"]
+            if others or not may_be_new:
                 raise DataDirectoryError(path, "it is missing; restore a copy") from error
             inventory = Inventory()
             self._write_index(inventory)

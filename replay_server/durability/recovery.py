@@ -6,14 +6,13 @@ has changed since stands in the journal, so that playing it makes them what they
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
-from replay_server.durability.journal import read_segment
+from replay_server.durability.journal_reader import FoundJournal
 from replay_server.durability.keeper import Build, restore_table
 from replay_server.durability.kept_table import KeptTable, open_table
 from replay_server.durability.memo import (
@@ -123,22 +122,17 @@ class Recovery:
         self._last: dict[int, Description] = {}
         self._found = Recovered()
 
-    def run(self, paths: Sequence[Path]) -> Recovered:
-        """Return what the segments at these paths, the first of which has a base, amount to.
+    def run(self, journal: FoundJournal) -> Recovered:
+        """Return what a journal, whose first segment has a base, amounts to.
 
         Raises:
             DataDirectoryError: a file is missing or damaged; says which.
         """
-        payloads = [
-            payload
-            for number, path in enumerate(paths)
-            for payload in read_segment(
-                path, is_last=number == len(paths) - 1, may_lose_tail=self._synced
-            )
-        ]
-        if not payloads or kind_of(payloads[0]) is not Kind.BASE:
+        payloads = journal.payloads
+        if kind_of(payloads[0]) is not Kind.BASE:
             raise DataDirectoryError(
-                paths[0], "it does not begin with a base; restore a checkpoint or a copy"
+                journal.segments[0].path,
+                "it does not begin with a base; restore a checkpoint or a copy",
             )
         self._look_ahead(payloads)
         for payload in payloads:

@@ -63,12 +63,12 @@ class Syncer:
     def sync_now(self, tables: Iterable[KeptTable]) -> None:
         """Return when all records appended so far are on the disk. Raises OSError."""
         appended = self._journal.appended
-        self._journal.sync()
+        self._sync()
         self._take_note(appended, [(kept, kept.table.freed) for kept in tables])
 
     def sync(self) -> None:
         """Do that from another thread, telling nobody. Raises OSError."""
-        self._worker.submit(self._journal.sync).result()
+        self._worker.submit(self._sync).result()
 
     def close_later(self, descriptor: int) -> None:
         """Close a segment's file once no sync of it is under way."""
@@ -89,14 +89,21 @@ class Syncer:
         appended = self._journal.appended
         freed = [(kept, kept.table.freed) for kept in self._tables]
         try:
-            await asyncio.get_running_loop().run_in_executor(self._worker, self._journal.sync)
-        except OSError as error:
-            logger.critical("a sync failed, nothing more is taken in: %s", error)
-            self.failed = StorageFullError(str(error))
+            await asyncio.get_running_loop().run_in_executor(self._worker, self._sync)
+        except OSError:
+            pass  # has been noted
         else:
             self._take_note(appended, freed)
         finally:
             self._running = None
+
+    def _sync(self) -> None:
+        try:
+            self._journal.sync()
+        except OSError as error:
+            logger.critical("a sync failed, nothing more is taken in: %s", error)
+            self.failed = StorageFullError(str(error))
+            raise
 
     def _take_note(self, appended: int, freed: list[tuple[KeptTable, int]]) -> None:
         self._synced = max(self._synced, appended)

@@ -96,6 +96,19 @@ class TableFiles(TableArrays):
             column.reserve(stop)
         self._reserved_rows = stop
 
+    def reserve_index(self) -> None:
+        """Make sure that the index can be written over and over, on a full disk, too.
+
+        Raises StorageFullError, OSError.
+        """
+        for name, array in self.index.items():
+            descriptor = self._files.open(index_path(self.folder, name))
+            try:
+                size = len(npy_header(array.shape, array.dtype)) + array.nbytes
+                self._files.reserve(descriptor, 0, size)
+            finally:
+                self._files.close(descriptor)
+
     def storing(self, slots: Int64Array, columns: Columns) -> None:
         """Tell the file layer of rows that are about to be stored."""
         for name, source in columns.items():
@@ -115,11 +128,20 @@ class TableFiles(TableArrays):
             path = index_path(self.folder, name)
             write_npy(path, array, self._files, synced=synced, copied=copied)
         if synced:
-            for column in list(self._mapped.values()):
-                column.sync()
-            names = (self.folder / "index", self.folder / "columns")
-            for folder in (*names, self.folder, self.folder.parent):
-                self._files.sync_folder(folder)
+            self._sync_rows_and_names()
+
+    def sync(self) -> None:
+        """Return when all that the files hold is on the disk. Raises OSError."""
+        for path in (self.folder / "index").iterdir():
+            self._files.sync_file(path)
+        self._sync_rows_and_names()
+
+    def _sync_rows_and_names(self) -> None:
+        for column in list(self._mapped.values()):
+            column.sync()
+        names = (self.folder / "index", self.folder / "columns")
+        for folder in (*names, self.folder, self.folder.parent):
+            self._files.sync_folder(folder)
 
     def read_index(self) -> None:
         """Fill the index arrays with what their files hold.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from replay_server.durability import data_directory as module
+from replay_server.durability import journal
 from replay_server.durability.data_directory import DataDirectory
 from replay_server.durability.files import Files
 from replay_server.durability.keeper import Room, StandingTable
@@ -17,6 +18,7 @@ from replay_server.memory.errors import ReplayError
 from tests.replay_server.durability.recording import AtOnce, Disk, RecordingFiles
 from tests.replay_server.durability.tables import (
     SPECS,
+    abandon,
     make,
     open_directory,
     some_step,
@@ -183,8 +185,20 @@ def run_program(
 ) -> History:
     assert kind in SPECS
     monkeypatch.setattr(module, "_JOURNAL_RECORDS", RECORDS_A_SEGMENT)
+    monkeypatch.setattr(journal, "_SPARE", 1 << 14)
     base.mkdir()
     return Program(base, kind, power=power, seed=seed).run(requests, closed=closed)
+
+
+def went_over_to_power(
+    base: Path, kind: str, monkeypatch: pytest.MonkeyPatch, *, seed: int
+) -> tuple[Disk, dict[str, Any]]:
+    """Return the disk, once a directory that a process left when it was killed is opened with
+    `power`, and the state that has to be in it."""
+    history = run_program(base, kind, monkeypatch, closed=False, seed=seed)
+    directory = open_directory(base / "data", history.files, power=True)
+    abandon(directory)
+    return disk_until(history, len(history.files.operations)), history.moments[-1].state
 
 
 def found_in(path: Path, *, power: bool = False) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tests.replay_server.durability.crashes import (
     is_one_of,
     run_program,
     state_of,
+    went_over_to_power,
 )
 from tests.replay_server.durability.recording import Disk, RecordingFiles, parts
 from tests.replay_server.durability.tables import SPECS, abandon, open_directory
@@ -138,4 +139,17 @@ def test_a_server_that_was_stopped_has_everything_on_the_disk(
         disk.write_torn_to(tmp_path / "crashed", np.random.default_rng(seed))
         found = found_in(tmp_path / "crashed" / "data")
         assert is_one_of(found, [history.moments[-1].state])
+        shutil.rmtree(tmp_path / "crashed")
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("kind", ["rows_drawn_twice", "transitions"])
+def test_what_a_killed_process_left_is_on_the_disk_once_a_server_with_power_has_started(
+    tmp_path: Path, kind: str, seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    disk, state = went_over_to_power(tmp_path / "run", kind, monkeypatch, seed=seed)
+
+    for lost in range(5):
+        disk.write_torn_to(tmp_path / "crashed", np.random.default_rng(lost))
+        assert is_one_of(found_in(tmp_path / "crashed" / "data", power=True), [state])
         shutil.rmtree(tmp_path / "crashed")

@@ -1,6 +1,8 @@
 """What is done within a step is there again when the directory is opened again."""
 
+import asyncio
 import copy
+import errno
 import shutil
 import threading
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ import pytest
 from replay_server.durability import data_directory as module
 from replay_server.durability.files import Buffer, Files
 from replay_server.durability.keeper import Room
+from replay_server.errors import StorageFullError
 from replay_server.memory.errors import InvalidPriorityError
 from tests.replay_server.durability.tables import (
     SPECS,
@@ -287,15 +290,15 @@ class _WaitingFiles(Files):
         self._is_unsynced = False
 
     def open(self, path: Path) -> int:
-        if path.name == "priorities.npy":
-            assert self.may_write.wait(30)
         descriptor = super().open(path)
         self._paths[descriptor] = path
         return descriptor
 
     def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
-        super().write(descriptor, buffers, offset)
         path = self._paths[descriptor]
+        if path.name == "priorities.npy" and not offset:
+            assert self.may_write.wait(30)
+        super().write(descriptor, buffers, offset)
         if path.suffix == ".log":
             self._is_unsynced = True
         elif path.name == "priorities.npy" and offset:
@@ -382,3 +385,95 @@ def test_a_table_has_no_folder_before_there_is_a_journal(tmp_path: Path):
     directory = open_directory(tmp_path, LookingFiles())
     make(directory, "rows")
     directory.close()
+
+
+class _FailingFiles(Files):
+    """Fails in the middle of a record of the journal, once it is told to."""
+
+    fails = False
+
+    def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
+        if self.fails and Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".log":
+            content = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+            super().write(descriptor, [content[: len(content) // 2]], offset)
+            raise OSError(errno.EIO, "Input/output error")
+        super().write(descriptor, buffers, offset)
+
+
+@POWER
+@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_failing_disk_refuses_leaves_the_tables_as_they_were(
+    tmp_path: Path, kind: str, seed: int, power: bool
+):
+    files = _FailingFiles()
+    rng = np.random.default_rng(seed)
+    directory = open_directory(tmp_path, files, power=power)
+    standing = make(directory, kind)
+    for number in range(20):
+        some_step(directory, standing, rng, number)
+    before = told(standing.table)
+
+    files.fails = True
+    answers = [some_step(directory, standing, rng, number) for number in range(20, 40)]
+
+    assert StorageFullError in answers  # others may be refused for reasons of their own
+    assert_same(told(standing.table), before)
+    with pytest.raises(StorageFullError), directory.step((standing, Room(1))):
+        pass
+    files.fails = False
+    directory.close()
+    other = open_directory(tmp_path)
+    assert_same(told(other.tables[0].table), before)
+    other.close()
+
+
+def test_a_spec_that_a_failing_disk_refuses_is_not_shown(tmp_path: Path):
+    files = _FailingFiles()
+    directory = open_directory(tmp_path, files)
+    standing = make(directory, "rows")
+    before = standing.description
+    files.fails = True
+
+    with (
+        pytest.raises(StorageFullError),
+        directory.step((standing, Room(0)), description={**before, "made": "otherwise"}),
+    ):
+        pass
+
+    assert standing.description == before
+    directory.close()
+
+
+def test_where_the_disk_can_not_be_read_either_nothing_is_said_to_be_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def unreadable(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    files = _FailingFiles()
+    directory = open_directory(tmp_path, files)
+    standing = make(directory, "rows")
+    files.fails = True
+    monkeypatch.setattr(module, "read_journal", unreadable)
+
+    assert some_step(directory, standing, np.random.default_rng(1), 1) is StorageFullError
+
+    with pytest.raises(StorageFullError):
+        asyncio.run(directory.settled())
+    directory.close()
+
+
+@pytest.mark.parametrize("start", ["the first", "a later one"])
+def test_a_missing_current_is_refused_where_a_journal_is(tmp_path: Path, start: str):
+    directory = open_directory(tmp_path)
+    directory.drop(make(directory, "rows"))  # no table stands, but keys below its own are spent
+    if start == "a later one":
+        directory.close()
+    else:
+        abandon(directory)
+    (tmp_path / "CURRENT").unlink()
+
+    with pytest.raises(module.DataDirectoryError) as caught:
+        open_directory(tmp_path)
+    assert caught.value.path == tmp_path / "CURRENT"
