@@ -6,7 +6,7 @@ An array's `data` is a nested list; NaN and infinities are refused in requests a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, takewhile
 from math import prod
 from typing import Any, Final, TypeVar
 
@@ -59,9 +59,9 @@ def decode_json(
 
 
 def element_count(message: object) -> int:
-    """Return how many elements the arrays of a message have."""
+    """Return how many elements the arrays of a message have, or innermost lists, if more."""
     if isinstance(message, Array):
-        return prod(message.shape)
+        return prod(takewhile(bool, message.shape))  # an axis of length 0 leaves empty lists
     if isinstance(message, msgspec.Struct):
         return sum(map(element_count, fields(message).values()))
     if isinstance(message, Mapping):

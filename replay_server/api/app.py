@@ -122,7 +122,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     Where authentication is on, those without a token learn neither.
     """
     assert isinstance(error, HTTPException)
-    path = request.url.path[:200]
+    path = request.scope["path"][:200]  # no URL: a query may be any bytes
     headers: dict[str, str] = {}
     routes = _routes_of(request)
     tokens: TokenBook | None = request.app.state.tokens

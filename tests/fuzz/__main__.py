@@ -1,7 +1,8 @@
-"""`python -m tests.fuzz FOLDER [libFuzzer's options]`: coverage-guided fuzzing of the server.
+"""`python -m tests.fuzz TARGET FOLDER [libFuzzer's options]`: coverage-guided fuzzing.
 
-FOLDER gets the inputs that reached something new. It starts from the valid requests and the
-corpus. Ends at the first input of which something does not hold, and leaves it in FOLDER's parent.
+TARGET is `decoders` or `server`. FOLDER gets the inputs that reached something new. It starts from
+the valid ones and the corpus. Ends at the first input of which something does not hold, and leaves
+it in FOLDER's parent.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ with atheris.instrument_imports(
 ):
     from tests.fuzz.corpus import corpus
     from tests.fuzz.mutator import Mutator
-    from tests.fuzz.target import Target
+    from tests.fuzz.targets import TARGETS
 
 
 def main() -> None:
     """Fuzz."""
-    folder = Path(sys.argv[1])
+    name, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = corpus()
+    seeds = corpus(name)
     for place, seed in enumerate(seeds):
         (folder / f"seed-{place:04}").write_bytes(seed)
-    target = Target()
+    target = TARGETS[name].make()
     mutator = Mutator(seeds)
 
     def feed(data: bytes) -> None:
@@ -44,8 +45,8 @@ def main() -> None:
             print("input:", base64.b64encode(data).decode(), file=sys.stderr)  # noqa: T201
             raise
 
-    prefix = f"-artifact_prefix={folder.parent}/"
-    atheris.Setup([*sys.argv, prefix, "-max_len=4096"], feed, custom_mutator=mutator.mutate)
+    own = [f"-artifact_prefix={folder.parent}/", "-max_len=4096"]
+    atheris.Setup([sys.argv[0], *sys.argv[2:], *own], feed, custom_mutator=mutator.mutate)
     atheris.Fuzz()
 
 

@@ -1,7 +1,7 @@
-"""The corpus: the valid requests, and what fuzzing found beyond them.
+"""The corpus of each target: the valid inputs, and what fuzzing found beyond them.
 
-`python -m tests.fuzz.corpus FOLDER` takes the inputs of a folder, as libFuzzer's `-merge=1` leaves
-the fewest that reach all, into corpus.txt.
+`python -m tests.fuzz.corpus TARGET FOLDER` takes the inputs of a folder, as libFuzzer's `-merge=1`
+leaves the fewest that reach all, into seeds/TARGET.txt.
 """
 
 from __future__ import annotations
@@ -11,24 +11,29 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.fuzz.requests import valid_inputs
+from tests.fuzz.targets import TARGETS
 
-CORPUS: Final = Path(__file__).with_name("corpus.txt")
+_FOLDER: Final = Path(__file__).parent / "seeds"
 
 
-def corpus() -> list[bytes]:
+def corpus(target: str) -> list[bytes]:
     """Return every input to begin with."""
-    found = CORPUS.read_text().splitlines() if CORPUS.exists() else []
-    return [*valid_inputs(), *map(base64.b64decode, found)]
+    path = _path(target)
+    found = path.read_text().splitlines() if path.exists() else []
+    return [*TARGETS[target].valid_inputs(), *map(base64.b64decode, found)]
 
 
-def take(folder: Path) -> None:
+def take(target: str, folder: Path) -> None:
     """Write the inputs of a folder, but for the valid ones, into the corpus by their length."""
-    valid = set(valid_inputs())
+    valid = set(TARGETS[target].valid_inputs())
     inputs = {path.read_bytes() for path in folder.iterdir() if path.is_file()} - valid
     lines = [base64.b64encode(one).decode() for one in sorted(inputs, key=lambda i: (len(i), i))]
-    CORPUS.write_text("".join(f"{line}\n" for line in lines))
+    _path(target).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _path(target: str) -> Path:
+    return _FOLDER / f"{target}.txt"
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]))
+    take(sys.argv[1], Path(sys.argv[2]))

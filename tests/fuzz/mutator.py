@@ -37,19 +37,12 @@ WORDS: Final = (
     *DTYPES, *SPECS, "", "\0", "\ud7ff", "x" * 65,
 )  # fmt: skip
 SHAPES: Final = (
-    [],
-    [0],
-    [1],
-    [2],
-    [3],
-    [9],
-    [13],
-    [1, 2],
-    [3, 2],
-    [0, 2],
-    [2**62, 2**62],
-    [2, 0],
-    [0, 2**62, 4],
+    *([], [0], [1], [2], [3], [9], [13], [1, 2], [3, 2], [0, 2], [2, 0]),
+    *([2**62, 2**62], [0, 2**62, 4], [2**40, 0], [1, 2**40, 0]),
+)
+TOKENS: Final = (
+    *(b"newer_than=", b"wait=", b"&", b"\n", b"0", b"1", b"2", b"0.5", b"1e9", b"-1", b"nan", b","),
+    *(b'"1"', b'"2"', b'W/"1"', b"*", b'"', b"%", b"%00", b"=", b";", b"\xff", b"x" * 65),
 )
 Path = tuple[Any, ...]
 
@@ -87,8 +80,13 @@ class Mutator:
         try:
             document = unpacked(request)
         except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
-            return rng.choice(self._requests)
+            if rng.random() < 0.3:
+                return rng.choice(self._requests)
+            return replace(request, body=_spelt(request.body, rng))
         try:
+            if rng.random() < 0.05:
+                document = _in_lists(document)
+                request = replace(request, flags=request.flags & ~3 | JSON_FLAG)
             for _ in range(rng.choice((1, 1, 1, 2, 4))):
                 document = _changed(document, rng)
             if request.is_json and rng.random() < 0.9:
@@ -107,6 +105,28 @@ def _blind(data: bytes, rng: random.Random) -> bytes:
         start = rng.randint(0, len(changed))
         changed[start : start + rng.randint(0, 4)] = rng.randbytes(rng.randint(0, 4))
     return bytes(changed)
+
+
+def _spelt(body: bytes, rng: random.Random) -> bytes:
+    """Return another text, such as a query, by words of it."""
+    start = rng.randint(0, len(body))
+    end = start + rng.choice((0, 0, 0, 1, 4, len(body)))
+    return body[:start] + rng.choice(TOKENS) + body[end:]
+
+
+def _in_lists(node: Any) -> Any:
+    """Return a document whose arrays are nested lists, as JSON has them."""
+    if _is_array(node):
+        try:
+            elements = np.frombuffer(node["data"], DTYPES[node["dtype"]])
+            if prod(length or 1 for length in node["shape"]) > 256:
+                return node
+            return {**node, "data": elements.reshape(node["shape"]).tolist()}
+        except (TypeError, ValueError, KeyError):
+            return node
+    if isinstance(node, dict):
+        return {key: _in_lists(value) for key, value in node.items()}
+    return [_in_lists(value) for value in node] if isinstance(node, list) else node
 
 
 def _changed(document: Any, rng: random.Random) -> Any:
@@ -161,7 +181,7 @@ def _array(node: dict[Any, Any], rng: random.Random) -> dict[Any, Any]:
     except (TypeError, ValueError, KeyError):
         return {**node, "dtype": dtype, "shape": shape}
     told: Any = data.tobytes()
-    if isinstance(node["data"], list):
+    if isinstance(node["data"], list) and prod(length or 1 for length in shape) <= 256:
         told = data.reshape(shape).tolist()
         if len(shape) == 1 and rng.random() < 0.3:  # what the dtype may have no room for
             told = [rng.choice(NUMBERS) for _ in range(size)]

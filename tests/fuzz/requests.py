@@ -1,7 +1,8 @@
 """Inputs: bytes that stand for up to three requests to a server, and the valid ones to begin with.
 
 A request is five bytes and a body: endpoint, name, flags, length of the body (two bytes, the high
-one first). Whatever bytes there are mean something; what is too much is ignored.
+one first). Where the endpoint looks at the query, the body's first line is that, and the second is
+`If-None-Match`. Whatever bytes there are mean something; what is too much is ignored.
 """
 
 from __future__ import annotations
@@ -13,23 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgpack
+import msgspec
 import numpy as np
 import zstandard
 
 from replay_server.api.examples import EXAMPLES
 from replay_wire import endpoints
 from replay_wire.arrays import Array
-from replay_wire.codec import encode
+from replay_wire.codec import decode, encode
 from replay_wire.endpoints import Endpoint
-from replay_wire.json_codec import decode_json
+from replay_wire.json_codec import decode_json, encode_json
 from tests.fuzz.tables import SPECS, STEPS, steps
 
-# Those of documents: parameters are bytes as they are, which no oracle here reads.
-ENDPOINTS: Final = [
-    value
-    for value in vars(endpoints).values()
-    if isinstance(value, Endpoint) and "/parameters" not in value.path
-]
+ENDPOINTS: Final = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
 NAMES: Final = [*SPECS, "new", "another", "-bad", "no/such", "\u00e9", "x" * 65]
 CONTENT_TYPES: Final = (b"application/msgpack", b"application/json", None, b"text/plain")
 ACCEPTS: Final = (None, b"application/json", b"application/msgpack", b"*/*;q=0.5, text/html")
@@ -63,6 +60,10 @@ class Request:
     def is_json(self) -> bool:
         return self.flags & 3 == JSON_FLAG
 
+    @property
+    def query(self) -> bytes:
+        return b"" if self.endpoint.query is None else self.body.partition(b"\n")[0]
+
     def headers(self) -> list[tuple[bytes, bytes]]:
         content_type, accept = CONTENT_TYPES[self.flags & 3], ACCEPTS[self.flags >> 4 & 3]
         headers = [] if content_type is None else [(b"content-type", content_type)]
@@ -72,11 +73,15 @@ class Request:
         headers += [] if coding is None else [(b"content-encoding", coding)]
         if not self.flags & 0x40:
             headers.append((b"content-length", str(len(self.sent_body())).encode()))
+        if self.endpoint.query is not None and b"\n" in self.body:
+            headers.append((b"if-none-match", self.body.partition(b"\n")[2]))
         return headers
 
     def sent_body(self) -> bytes:
         """Return the body as it goes out; one of the codings lies, so that anything comes in."""
         coding = self.flags >> 2 & 3
+        if self.endpoint.query is not None:
+            return b""
         if coding == 1:
             return gzip.compress(self.body, 1, mtime=0)
         return zstandard.ZstdCompressor(level=1).compress(self.body) if coding == 2 else self.body
@@ -139,25 +144,57 @@ def _documents(name: str) -> Iterator[tuple[Endpoint, Any]]:
     yield endpoints.CREATE_TABLE, SPECS[name]
 
 
-def valid_inputs() -> list[bytes]:
-    """Return inputs that a server takes: the examples of the OpenAPI document, and one of each."""
-    inputs: list[list[Request]] = []
+def _of_parameters() -> Iterator[list[Request]]:
+    """Give requests of parameters."""
+    put = replace(_request(endpoints.PUT_PARAMETERS, "rows"), body=b"weights")
+    get = _request(endpoints.GET_PARAMETERS, "rows")
+    yield [put]
+    yield [put, replace(get, body=b'newer_than=1&wait=0.5\n"1", W/"2"'), get]
+    yield [replace(get, body=b"newer_than=1&wait=0.5")]
+    yield [replace(get, body=b'\n"1"')]
+    yield [_request(endpoints.DELETE_PARAMETERS, "rows"), put]
+    yield [_request(endpoints.LIST_PARAMETERS, "rows")]
+
+
+def valid_programs() -> list[list[Request]]:
+    """Return requests that a server takes: the examples of the OpenAPI document, and one of each.
+
+    Those of messages are there in both forms.
+    """
+    programs = list(_of_parameters())
     for endpoint in ENDPOINTS:
+        if "/parameters" in endpoint.path:
+            continue
         if endpoint.request is None:
-            inputs.append([_request(endpoint, "rows")])
+            programs.append([_request(endpoint, "rows")])
             continue
         example = json.dumps(EXAMPLES[endpoint.request]).encode()
         as_json = replace(_request(endpoint, "new", None, JSON_FLAG), body=example)
         message = decode_json(example, endpoint.request)
         document = message.document() if hasattr(message, "document") else message
-        inputs += [[as_json], [_request(endpoint, "new", document)]]
+        programs += [[as_json], [_request(endpoint, "new", document)]]
     for name in SPECS:
         every = [_request(endpoint, name, body) for endpoint, body in _documents(name)]
-        inputs += [[one] for one in every]
-        inputs += [every[start : start + 3] for start in range(0, len(every), 3)]
+        programs += [[one] for one in every]
+        programs += [[in_json(one)] for one in every]
+        programs += [every[start : start + 3] for start in range(0, len(every), 3)]
     gzipped, zstd = (_request(endpoints.DESCRIBE_TABLE, "rows", {}, flags) for flags in (4, 8))
-    inputs += [[gzipped, replace(zstd, endpoint_byte=ENDPOINTS.index(endpoints.CREATE_TABLE))]]
-    return [pack(requests) for requests in inputs]
+    programs += [[gzipped, replace(zstd, endpoint_byte=ENDPOINTS.index(endpoints.CREATE_TABLE))]]
+    return programs
+
+
+def valid_inputs() -> list[bytes]:
+    """Return `valid_programs` as inputs."""
+    return [pack(requests) for requests in valid_programs()]
+
+
+def in_json(request: Request) -> Request:
+    """Return a request of MessagePack in JSON. Raises ValueError where its body is no message."""
+    kind = request.endpoint.request
+    if kind is None or not issubclass(kind, msgspec.Struct):
+        raise ValueError(kind)
+    body = encode_json(decode(request.body, kind))
+    return replace(request, flags=request.flags & ~3 | JSON_FLAG, body=body)
 
 
 def unpacked(request: Request) -> Any:

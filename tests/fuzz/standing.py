@@ -1,0 +1,157 @@
+"""What stands in the server: the tables and parameters that every input finds.
+
+Only what an input has touched is looked at and put back, so that one takes hardly longer than its
+requests do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import numpy as np
+
+from replay_server.durability.keeper import StandingTable
+from replay_server.durability.parameter_shelf import Inventory
+from replay_server.errors import UnknownTableError
+from replay_server.memory.table import Table
+from replay_server.service import ReplayService
+from replay_server.tables import ServedTable
+from replay_wire import codec
+from replay_wire.specs import TableSpec
+from tests.fuzz.tables import EMPTY, SPECS, STEPS, rows, steps
+
+PARAMETERS: Final = "all parameters"
+Fingerprint = tuple[object, ...]
+
+
+class Standing:
+    """The tables of `SPECS`, and no parameters.
+
+    What stands under a name has a fingerprint: every byte that makes it up. `PARAMETERS` counts as
+    a name.
+    """
+
+    def __init__(self, service: ReplayService) -> None:
+        """Lay the tables out in a server without any."""
+        self._service = service
+        self._keeper = service._keeper
+        self._specs = {
+            name: codec.decode(b"".join(codec.encode(spec)), TableSpec).document()
+            for name, spec in SPECS.items()
+        }
+        self._fresh: dict[str, StandingTable] = {}
+        self._at_first: dict[str, Fingerprint] = {PARAMETERS: _parameters(service)}
+        self._now = dict(self._at_first)
+        self._remake(SPECS)
+
+    def names(self) -> set[str]:
+        """Return all names under which something stands, or stood at first."""
+        return {*self._at_first, *(one.name for one in self._service.tables.standing)}
+
+    def fingerprint(self, name: str) -> Fingerprint:
+        """Return all that makes up what stood under a name when it was last looked at."""
+        return self._now.get(name, ())
+
+    def look(self, name: str) -> Fingerprint:
+        """Return all that makes up what stands under a name, () if nothing does."""
+        if name == PARAMETERS:
+            found = _parameters(self._service)
+        else:
+            one = self._find(name)
+            found = () if one is None else _fingerprint(one)
+        self._now[name] = found
+        return found
+
+    def check(self, name: str) -> None:
+        """Check what holds of a table at any time."""
+        one = self._find(name)
+        if one is not None:
+            _check_table(one.table)
+
+    def lay_out(self, touched: Iterable[str]) -> None:
+        """Put back what was touched if it has changed, keys and all."""
+        changed = [name for name in touched if self._now.get(name) != self._at_first.get(name, ())]
+        for name in changed:
+            one = self._find(name)
+            if one is not None:
+                one.table.restore(one.table.state)  # raises if it is in no order
+        if PARAMETERS in changed:
+            self._service.parameters._inventory = Inventory()
+        self._now = {name: self._at_first[name] for name in self._now if name in self._at_first}
+        if changed:
+            self._remake([name for name in changed if name in SPECS])
+
+    def _remake(self, names: Collection[str]) -> None:
+        """Make tables anew, and let all of `SPECS` stand, and nothing else."""
+        self._keeper.replace_all(())
+        for name in names:
+            self._keeper.floors.clear()
+            self._fresh[name] = self._made(name)
+        self._keeper.replace_all(())
+        self._keeper.floors.clear()
+        self._keeper.replace_all(list(self._fresh.values()))
+        self._service.tables.take_over(self._fresh.values())
+        for name in names:
+            self._at_first[name] = self.look(name)
+
+    def _made(self, name: str) -> StandingTable:
+        spec = self._specs[name]
+        standing: StandingTable = self._keeper.make(name, {"made": spec, "now": spec})
+        if name not in EMPTY:
+            columns = steps(6, 0) if name in STEPS else rows(3)
+            count = len(next(iter(columns.values())))
+            standing.table.insert(columns, np.arange(count) + 0.5, ("w", 2))
+        return standing
+
+    def _find(self, name: str) -> ServedTable | None:
+        try:
+            return self._service.tables.find(name)
+        except UnknownTableError:
+            return None
+
+
+def _fingerprint(served: ServedTable) -> Fingerprint:
+    """Return all that makes up a table, byte by byte."""
+    table, arrays = served.table, served.standing.arrays
+    state = table.state
+    return (
+        id(table),
+        served.made,
+        served.changed,
+        vars(state.numbers),
+        state.streams,
+        repr(state.writers),
+        dict(vars(table.sampler)),
+        dict(vars(table.limiter)),
+        table.takes_away,
+        table.signature,
+        table.sample_ages.drawn,
+        *(array.tobytes() for name, array in arrays.index.items() if name != "ages"),
+        *(array.tobytes() for array in arrays.columns.values()),
+    )
+
+
+def _parameters(service: ReplayService) -> Fingerprint:
+    """Return what parameters stand, and which versions were ever issued."""
+    kept = service.parameters._inventory
+    whole = service.parameters.snapshot()
+    return (
+        dict(kept.issued),
+        kept.floor,
+        *((one.name, one.version, bytes(one.content.read(0, one.content.size))) for one in whole),
+    )
+
+
+def _check_table(table: Table) -> None:
+    """Check what holds of a table at any time."""
+    assert 0 <= table.size <= table.rows <= table.capacity
+    slots = table.live_slots()
+    keys, priorities = table.keys_at(slots)
+    assert len(slots) == table.rows == len(set(keys.tolist()))
+    assert table.rows == 0 or keys.max() < table.next_key
+    assert bool(np.isfinite(priorities).all())
+    assert bool((priorities >= 0).all())
+    assert math.isfinite(table.priority_sum)
+    assert math.isfinite(table.max_priority)
