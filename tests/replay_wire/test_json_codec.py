@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from replay_wire.arrays import DTYPES, Array
 from replay_wire.errors import InvalidMessageError, MalformedBodyError
-from replay_wire.json_codec import decode_json, encode_json
+from replay_wire.json_codec import decode_json, element_count, encode_json
 from replay_wire.messages import (
     DeleteRequest,
     InsertRequest,
@@ -207,3 +207,13 @@ def test_arrays_in_the_parts_of_a_mixed_draw_are_read_too():
     assert update is not None
     assert update.keys.to_numpy().tolist() == [7]
     assert update.priorities.to_numpy().tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((), 1), ((2, 3), 6), ((2, 0), 2), ((2, 3, 0, 5), 6), ((0, 7), 1), ((2**40, 0), 2**40)],
+)
+def test_lists_without_elements_count_as_elements(shape, count):
+    array = Array("|u1", shape, memoryview(bytes(0 if 0 in shape else count)))
+
+    assert element_count({"x": array}) == count

@@ -103,3 +103,8 @@ def test_the_busy_endpoints_are_direct(app: FastAPI):
     busy = (endpoints.SAMPLE, endpoints.MIXED_SAMPLE, endpoints.INSERT, endpoints.UPDATE_PRIORITIES)
 
     assert {(endpoint.method, endpoint.path) for endpoint in busy} <= set(app._direct)
+
+
+@pytest.mark.anyio
+async def test_an_unknown_path_is_not_found_whatever_its_query(app: FastAPI):
+    assert await status_of(app, scope_of("GET", "/nowhere", query_string=b"\x96")) == 404
