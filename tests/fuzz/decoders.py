@@ -15,13 +15,15 @@ import msgspec
 import numpy as np
 
 from replay_server.api.examples import EXAMPLES
-from replay_wire import codec, json_codec
+from replay_wire import codec, json_codec, messages
 from replay_wire.arrays import Array
 from replay_wire.errors import WireFormatError
 from tests.fuzz.growth import check_growth, peak_kib
 from tests.fuzz.requests import JSON_FLAG, Request, pack, parse, valid_programs
 
 KINDS: Final = sorted(EXAMPLES, key=lambda kind: kind.__name__)
+# Their specs are maps of anything, which JSON has not always a form for.
+_OF_ANYTHING: Final = (messages.TableDocument, messages.TableList)
 _MOST_TOLD: Final = 1000
 
 
@@ -54,13 +56,12 @@ class Decoders:
             )
         except WireFormatError as error:
             self.refused += 1
-            assert 0 < len(str(error)) < _MOST_TOLD
+            _check_told(error)
             return False
-        arrays = [array for array in _leaves(message) if isinstance(array, Array)]
-        are_sound = all([_is_sound(array) for array in arrays])
+        unsound = [one for one in _leaves(message) if isinstance(one, Array) and not _is_sound(one)]
         whole = _encoded(message)
         assert _encoded(codec.decode(whole, kind)) == whole
-        if are_sound and all(map(_is_finite, _leaves(message))):
+        if kind not in _OF_ANYTHING and not unsound and all(map(_is_finite, _leaves(message))):
             _check_json(message, kind, whole)
         return True
 
@@ -72,6 +73,10 @@ def _check_json(message: Any, kind: type[msgspec.Struct], whole: bytes) -> None:
         assert _encoded(back) == whole
 
 
+def _check_told(error: WireFormatError) -> None:
+    assert 0 < len(str(error)) < _MOST_TOLD
+
+
 def _encoded(message: Any) -> bytes:
     return b"".join(codec.encode(message))
 
@@ -81,7 +86,7 @@ def _is_sound(array: Array) -> bool:
     try:
         elements = array.to_numpy("x")
     except WireFormatError as error:
-        assert 0 < len(str(error)) < _MOST_TOLD
+        _check_told(error)
         return False
     assert elements.shape == array.shape
     assert elements.nbytes == array.data.nbytes

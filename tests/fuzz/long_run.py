@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.long_run TARGET FOLDER [INPUTS [MINUTES]]`: fuzz until nothing new comes.
 
-Ends when at least INPUTS (a million) were fed and MINUTES (10) have brought no new branch, or with 1
-at the first input of which something does not hold. It is done in rounds of a process each, which
+Ends when at least INPUTS (a million) were fed and MINUTES (10) have brought no new branch, or with
+1 at the first input of which something does not hold. It is done in rounds of a process each, which
 goes on from what the one before has left in FOLDER: so the fuzzer's own memory has bounds. Every
 minute, and when it ends, it tells how far it is; FOLDER's parent gets the log of the last round.
 """

@@ -1,4 +1,4 @@
-"""What fuzzing found, fed to the server once more; `make fuzz` looks for more of it."""
+"""What fuzzing found, fed to the targets once more; `make fuzz` looks for more of it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,46 +6,72 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fuzz.corpus import corpus
+from tests.fuzz.decoders import Decoders, valid_bodies
 from tests.fuzz.mutator import Mutator
-from tests.fuzz.requests import Request, pack, parse, valid_inputs
-from tests.fuzz.target import Target
+from tests.fuzz.requests import ENDPOINTS, Request, pack, parse, valid_inputs, valid_programs
+from tests.fuzz.server import Server
+from tests.fuzz.targets import TARGETS
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[Target]:
-    made = Target()
+def server() -> Iterator[Server]:
+    made = Server()
     yield made
     made.close()
 
 
-def test_every_input_of_the_corpus_leaves_the_server_sound(target: Target):
-    for data in corpus():
-        target.feed(data)
-
-    assert 0 < target.refused < target.requests
+@pytest.fixture
+def decoders() -> Decoders:
+    return Decoders()
 
 
-def test_valid_inputs_are_mostly_accepted(target: Target):
-    statuses = Counter(status for data in valid_inputs() for status in target.feed(data))
+def test_every_input_of_the_servers_corpus_leaves_it_sound(server: Server):
+    for data in corpus("server"):
+        server.feed(data)
+
+    assert 0 < server.refused < server.requests
+
+
+def test_every_input_of_the_decoders_corpus_is_a_message_or_refused(decoders: Decoders):
+    for data in corpus("decoders"):
+        decoders.feed(data)
+
+    assert 0 < decoders.refused < decoders.requests
+
+
+def test_valid_inputs_are_mostly_accepted(server: Server, decoders: Decoders):
+    statuses = Counter(status for data in valid_inputs() for status in server.feed(data))
 
     assert statuses[200] > 0.8 * statuses.total()
+    assert all(all(decoders.feed(data)) for data in valid_bodies())
 
 
-def test_what_mutations_make_of_valid_inputs_leaves_the_server_sound(target: Target):
-    seeds = valid_inputs()
-    mutator = Mutator(seeds)
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_what_mutations_make_of_valid_inputs_does_no_harm(name: str):
+    seeds = TARGETS[name].valid_inputs()
+    target, mutator = TARGETS[name].make(), Mutator(seeds)
 
-    for seed in range(300):
+    for seed in range(600):
         target.feed(mutator.mutate(seeds[seed % len(seeds)], 4096, seed))
 
+    target.close()
 
-def test_an_input_does_the_same_whatever_came_before(target: Target):
-    data = valid_inputs()[-5]
-    first = target.feed(data)
-    for other in valid_inputs()[:20]:
-        target.feed(other)
 
-    assert target.feed(data) == first
+def test_an_input_does_the_same_whatever_came_before(server: Server):
+    inputs = valid_inputs()
+    first = [server.feed(data) for data in inputs]
+
+    assert [server.feed(data) for data in reversed(inputs)] == first[::-1]
+
+
+def test_valid_requests_are_there_in_both_forms_and_of_every_endpoint():
+    requests = [request for program in valid_programs() for request in program]
+    forms = {request.endpoint.path: set[bool]() for request in requests}
+    for request in requests:
+        forms[request.endpoint.path].add(request.is_json)
+
+    assert forms.keys() == {endpoint.path for endpoint in ENDPOINTS}
+    assert forms["/v1/tables/{table}/insert"] == forms["/v1/sample"] == {True, False}
 
 
 def test_any_bytes_are_requests():

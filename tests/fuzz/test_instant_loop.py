@@ -1,0 +1,38 @@
+import asyncio
+import time
+
+import pytest
+
+from tests.fuzz.instant_loop import InstantLoop, NothingLeftError
+
+
+@pytest.fixture
+def loop():
+    made = InstantLoop()
+    yield made
+    made.close()
+
+
+def test_time_passes_in_no_time(loop: InstantLoop):
+    began = time.monotonic()
+
+    loop.run_until_complete(asyncio.sleep(3600))
+
+    assert loop.time() >= 3600
+    assert time.monotonic() - began < 60
+
+
+def test_what_nobody_will_ever_do_is_not_waited_for(loop: InstantLoop):
+    waiting = asyncio.Event().wait()
+
+    with pytest.raises(NothingLeftError):
+        loop.run_until_complete(waiting)
+
+
+def test_functions_for_threads_are_called_and_their_errors_passed_on(loop: InstantLoop):
+    async def both() -> int:
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: 1 // 0)
+        return await asyncio.to_thread(len, "ab")
+
+    assert loop.run_until_complete(both()) == 2
