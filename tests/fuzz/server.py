@@ -81,15 +81,11 @@ class Server:
         """
         peak = peak_kib()
         requests = parse(data)
-        touched = {name for request in requests for name in self._named_by(request)}
-        if crc32(data) % _LOOKED_AT_WHOLE == 0:
-            touched |= self._standing.names()
+        is_sampled = crc32(data) % _LOOKED_AT_WHOLE == 0
         try:
-            return self._loop.run_until_complete(self._all(requests, touched))
+            return self._loop.run_until_complete(self._all(requests, is_sampled))
         finally:
-            for name in touched:
-                self._standing.look(name)
-            self._standing.lay_out(touched)
+            self._standing.lay_out()
             check_growth(peak)
 
     def _named_by(self, request: Request) -> set[str]:
@@ -101,11 +97,11 @@ class Server:
             return {request.name}
         return {name for name in SPECS if name.encode() in request.body}
 
-    async def _all(self, requests: list[Request], touched: set[str]) -> list[int]:
-        return [await self._one(request, touched) for request in requests]
+    async def _all(self, requests: list[Request], is_sampled: bool) -> list[int]:
+        return [await self._one(request, is_sampled) for request in requests]
 
-    async def _one(self, request: Request, touched: set[str]) -> int:
-        endpoint = request.endpoint
+    async def _one(self, request: Request, is_sampled: bool) -> int:
+        endpoint, standing = request.endpoint, self._standing
         self._log.error = None
         answer = await self._exchange(request)
         told = f"{answer.status} of {endpoint.method} {request.path}: {answer.body[:300]!r}"
@@ -116,13 +112,13 @@ class Server:
         answer.check(endpoint)
         self.requests += 1
         self.refused += answer.is_refusal
-        if endpoint is MIXED_SAMPLE and not answer.is_refusal:
-            touched |= self._standing.names()  # however it told their names
-        for name in touched:
-            before = self._standing.fingerprint(name)
-            if self._standing.look(name) != before:
+        is_mixed = endpoint is MIXED_SAMPLE and not answer.is_refusal  # however it told their names
+        looked_at = standing.names() if is_mixed or is_sampled else self._named_by(request)
+        for name in looked_at:
+            before = standing.fingerprint(name)
+            if standing.look(name) != before:
                 assert not answer.is_refusal, f"a refused request changed {name}: {told}"
-                self._standing.check(name)
+                standing.check(name)
         return answer.status
 
     async def _exchange(self, request: Request) -> Answer:

@@ -7,12 +7,11 @@ requests do.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
 
-from replay_server.durability.keeper import StandingTable
 from replay_server.durability.parameter_shelf import Inventory
 from replay_server.errors import UnknownTableError
 from replay_server.memory.table import Table
@@ -38,10 +37,10 @@ class Standing:
         self._service = service
         self._keeper = service._keeper
         self._specs = {
-            name: codec.decode(b"".join(codec.encode(spec)), TableSpec).document()
+            name: codec.decode(b"".join(codec.encode(spec)), TableSpec)
             for name, spec in SPECS.items()
         }
-        self._fresh: dict[str, StandingTable] = {}
+        self._served: dict[str, ServedTable] = {}
         self._at_first: dict[str, Fingerprint] = {PARAMETERS: _parameters(service)}
         self._now = dict(self._at_first)
         self._remake(SPECS)
@@ -70,16 +69,16 @@ class Standing:
         if one is not None:
             _check_table(one.table)
 
-    def lay_out(self, touched: Iterable[str]) -> None:
-        """Put back what was touched if it has changed, keys and all."""
-        changed = [name for name in touched if self._now.get(name) != self._at_first.get(name, ())]
+    def lay_out(self) -> None:
+        """Put back what has changed since, as far as it was looked at, keys and all."""
+        changed = [name for name, now in self._now.items() if now != self._at_first.get(name, ())]
         for name in changed:
             one = self._find(name)
             if one is not None:
                 one.table.restore(one.table.state)  # raises if it is in no order
         if PARAMETERS in changed:
             self._service.parameters._inventory = Inventory()
-        self._now = {name: self._at_first[name] for name in self._now if name in self._at_first}
+            self._now[PARAMETERS] = self._at_first[PARAMETERS]
         if changed:
             self._remake([name for name in changed if name in SPECS])
 
@@ -88,22 +87,23 @@ class Standing:
         self._keeper.replace_all(())
         for name in names:
             self._keeper.floors.clear()
-            self._fresh[name] = self._made(name)
+            self._served[name] = self._made(name)
         self._keeper.replace_all(())
         self._keeper.floors.clear()
-        self._keeper.replace_all(list(self._fresh.values()))
-        self._service.tables.take_over(self._fresh.values())
+        self._keeper.replace_all([one.standing for one in self._served.values()])
+        self._service.tables._served = dict(self._served)  # what `take_over` does, but for the rest
         for name in names:
             self._at_first[name] = self.look(name)
+        self._now = dict(self._at_first)
 
-    def _made(self, name: str) -> StandingTable:
+    def _made(self, name: str) -> ServedTable:
         spec = self._specs[name]
-        standing: StandingTable = self._keeper.make(name, {"made": spec, "now": spec})
+        standing = self._keeper.make(name, {"made": spec.document(), "now": spec.document()})
         if name not in EMPTY:
             columns = steps(6, 0) if name in STEPS else rows(3)
             count = len(next(iter(columns.values())))
             standing.table.insert(columns, np.arange(count) + 0.5, ("w", 2))
-        return standing
+        return ServedTable(standing, spec, spec)
 
     def _find(self, name: str) -> ServedTable | None:
         try:
