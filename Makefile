@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 600
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-api fuzz-planted test-models test-crash test-docker soak coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-docker soak coverage bench-quick bench bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -47,9 +47,14 @@ test-slow: install ## the tests that take minutes
 test-mutations: install ## mistakes put into the code one by one: does the test beside each notice?
 	$(BIN)/python -m tests.mutations
 
-fuzz: $(FUZZ_STAMP) ## bytes that nobody foresaw, FUZZ_SECONDS of them, then as many of `fuzz-api`
-	$(FUZZ_BIN)/python -m tests.fuzz .fuzz/inputs -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1
+fuzz: $(FUZZ_STAMP) ## bytes that nobody foresaw, FUZZ_SECONDS for each target, then `fuzz-api`
+	$(FUZZ_BIN)/python -m tests.fuzz decoders .fuzz/decoders/inputs -max_total_time=$(FUZZ_SECONDS)
+	$(FUZZ_BIN)/python -m tests.fuzz server .fuzz/server/inputs -max_total_time=$(FUZZ_SECONDS)
 	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)
+
+fuzz-long: $(FUZZ_STAMP) ## until a million inputs are done and ten minutes bring nothing new
+	$(FUZZ_BIN)/python -m tests.fuzz.long_run decoders .fuzz/decoders/inputs
+	$(FUZZ_BIN)/python -m tests.fuzz.long_run server .fuzz/server/inputs
 
 fuzz-api: $(FUZZ_STAMP) ## requests made of the OpenAPI document, to a real server
 	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)

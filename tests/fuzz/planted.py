@@ -1,6 +1,6 @@
 """`python -m tests.fuzz.planted [SECONDS]`: does fuzzing find the bugs of planted.toml?
 
-Each is put into a copy of the code, which is fuzzed from valid requests alone, for at most SECONDS.
+Each is put into a copy of the code, which is fuzzed from valid inputs alone, for at most SECONDS.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ ROOT: Final = FOLDER.parents[1]
 
 @dataclass(frozen=True)
 class Planted:
-    """A bug: `old` stands once in `file`, and `new` takes its place."""
+    """A bug: `old` stands once in `file`, and `new` takes its place; `target` is to find it."""
 
     name: str
+    target: str
     file: str
     old: str
     new: str
@@ -44,17 +45,16 @@ def planted() -> list[Planted]:
     return [Planted(**entry) for entry in tomllib.loads(text)["planted"]]
 
 
-def fuzz(bug: Planted | None, seconds: int) -> tuple[str, int, float]:
+def fuzz(bug: Planted, seconds: int) -> tuple[str, int, float]:
     """Return what was found ("" is nothing), after how many inputs and seconds."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for part in ("replay_wire", "replay_server", "tests"):
             shutil.copytree(ROOT / part, root / part)
-        root.joinpath("tests/fuzz/corpus.txt").unlink(missing_ok=True)
-        if bug is not None:
-            bug.plant(root)
+        shutil.rmtree(root / "tests/fuzz/seeds")
+        bug.plant(root)
         began = time.monotonic()
-        command = [sys.executable, "-m", "tests.fuzz", str(root / "inputs")]
+        command = [sys.executable, "-m", "tests.fuzz", bug.target, str(root / "inputs")]
         done = subprocess.run(
             [*command, f"-max_total_time={seconds}", "-print_final_stats=1"],
             cwd=root,
@@ -78,7 +78,10 @@ def main() -> int:
     for bug in planted():
         found, inputs, took = fuzz(bug, seconds)
         missed += not found
-        told = f"after at least {inputs} inputs, {took:.0f} s: {bug.name}: {found[:160]}"
+        told = (
+            f"by {bug.target} after at least {inputs} inputs, {took:.0f} s: {bug.name}: "
+            f"{found[:160]}"
+        )
         print("found" if found else "MISSED", told, flush=True)  # noqa: T201 - it talks to people
     return int(missed > 0)
 
