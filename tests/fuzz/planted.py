@@ -66,8 +66,9 @@ def fuzz(bug: Planted, seconds: int) -> tuple[str, int, float]:
         )
         took = time.monotonic() - began
     inputs = re.findall(r"^#(\d+)\s", done.stderr, re.MULTILINE)
-    failures = re.findall(r"^\S*(?:Error|Exception)\b.*", done.stdout + done.stderr, re.MULTILINE)
-    found = "" if done.returncode == 0 else (failures or [f"exit code {done.returncode}"])[-1]
+    told = done.stdout + done.stderr
+    failures = re.findall(r"^\S*(?:Error|Exception)\b.*|ERROR: libFuzzer: .*", told, re.MULTILINE)
+    found = "" if done.returncode == 0 else (failures or [f"exit code {done.returncode}"])[0]
     return found, int(inputs[-1]) if inputs else 0, took
 
 
