@@ -77,8 +77,11 @@ def open_keeping(settings: ServerSettings, files: Files | None = None) -> Keepin
             standing = restored(keeper, checkpoints, settings.restore)
         elif checkpoints.unfinished is not None:  # the process died at it: once more, all of it
             standing = restored(keeper, checkpoints, checkpoints.unfinished)
-    except BaseException:
+    except BaseException as error:
         layout.close()
+        if isinstance(error, OSError):
+            path = Path(error.filename or settings.data_dir)
+            raise DataDirectoryError(path, f"it can't be used ({error})") from error
         raise
     return Keeping(keeper, standing, checkpoints, shelf)
 

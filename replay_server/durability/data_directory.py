@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 _JOURNAL_BYTES: Final = 1 << 26
 _JOURNAL_RECORDS: Final = 1 << 15
-_RECORDS_A_TRY: Final = 1 << 9
+_RECORDS_A_TRY: Final = 1 << 6
 _HEAD_BYTES: Final = 1 << 13
 _PLACE_BYTES: Final = 64
 
@@ -349,6 +349,8 @@ class DataDirectory:
         if not (is_long or journal.needs_the_next):
             return
         if journal.appended >= self._try_at and not self._writer.is_busy:
+            if journal.needs_the_next:  # which may not get much either
+                self._try_at = journal.appended + _RECORDS_A_TRY
             try:
                 self._begin_anew(synced=self._power)
             except (StorageFullError, OSError) as error:

@@ -218,15 +218,23 @@ class Journal:
         end = segment.size + HEADER.size + payload_bytes + 2 * HEADER.size  # and the end after it
         if end + _SPARE <= segment.reserved:
             return
-        try:
-            self._reserve(segment, end + _SPARE)
-            self.is_scarce = False
-        except StorageFullError:
-            self.is_scarce = True
-            if grows:
-                raise
-            if end > segment.reserved:
-                self._reserve(segment, end)
+        if grows or not self.is_scarce:
+            try:
+                self._reserve(segment, end + _SPARE)
+            except StorageFullError:
+                self.is_scarce = True
+                if grows:
+                    raise
+            else:
+                self.is_scarce = False
+        more = _SPARE // 2
+        while end > segment.reserved:
+            try:
+                self._reserve(segment, end + more)
+            except StorageFullError:
+                if not more:
+                    raise
+                more = more // 2 if more > _CHUNK else 0
 
     def _reserve(self, segment: _Segment, end: int) -> None:
         end = -(-end // _CHUNK) * _CHUNK
@@ -239,14 +247,14 @@ class Journal:
 
     @property
     def needs_the_next(self) -> bool:
-        """Whether the disk is full, and half of what was in hand for that is used up.
+        """Whether the disk is full, and most of what was in hand for that is used up.
 
         The rest is for a new segment, after which this one can go.
         """
         segment = self._segment
         if segment is None or not self.is_scarce:
             return False
-        return segment.reserved - segment.size < _SPARE // 2
+        return segment.reserved - segment.size < _SPARE // 4
 
     def append(self, payload: Sequence[Buffer]) -> None:
         """Append a record for which space was reserved. Raises OSError if the disk fails."""

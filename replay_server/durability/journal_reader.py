@@ -9,7 +9,7 @@ missing though others speak of it.
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -60,11 +60,18 @@ class FoundSegment:
         return Flags.SYNCED in flags and (Flags.POWER in flags or len(self.payloads) == 1)
 
     def seal(self, files: Files) -> None:
-        """Let it end with its last whole record, whatever was broken off behind it."""
+        """Let it end with its last whole record, and with the space that was reserved for more.
+
+        Raises OSError.
+        """
+        assert self.head is not None
+        least = self.end + HEADER.size
         descriptor = files.open(self.path)
         try:
             files.write(descriptor, [bytes(HEADER.size)], self.end)
+            files.write(descriptor, [replace(self.head, least=least).encode()], 0)
             files.sync(descriptor)
+            files.resize(descriptor, least)
         finally:
             files.close(descriptor)
 

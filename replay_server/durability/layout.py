@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
+from replay_server.errors import StorageFullError
 
 __all__ = ["Layout"]
 
@@ -136,3 +137,5 @@ class Layout:
             self._files.replace(path, _FORMAT_TEXT.format(_FORMAT).encode(), synced=True)
         except OSError as error:
             raise DataDirectoryError(path, f"it can't be written ({error})") from error
+        except StorageFullError as error:
+            raise DataDirectoryError(path, f"it can't be written: {error.reason}") from error

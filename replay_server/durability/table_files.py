@@ -17,6 +17,7 @@ import numpy as np
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.table_arrays import TableArrays
+from replay_server.errors import StorageFullError
 from replay_server.memory.arrays import AnyArray, Columns, Int64Array
 
 __all__ = ["TableFiles", "column_path", "index_path", "npy_header", "read_npy", "write_npy"]
@@ -87,11 +88,16 @@ class TableFiles(TableArrays):
 
         Raises StorageFullError.
         """
-        if stop <= self._reserved_rows:
+        if stop <= self._reserved_rows or not self._mapped:
             return
         row_bytes = sum(column.row_bytes for column in self._mapped.values())
         piece = max(_SEGMENT_BYTES // max(row_bytes, 1), 1)
-        stop = -(-stop // piece) * piece
+        try:
+            self._reserve_rows(-(-stop // piece) * piece)
+        except StorageFullError:  # there may still be room for what is needed now
+            self._reserve_rows(stop)
+
+    def _reserve_rows(self, stop: int) -> None:
         for column in self._mapped.values():
             column.reserve(stop)
         self._reserved_rows = stop

@@ -190,8 +190,8 @@ def has_room(journal: Journal, size: int) -> bool:
 def test_on_a_full_disk_records_without_rows_find_space_and_so_does_the_next_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "_SPARE", 1 << 20)
-    files = FullFiles(5 << 18)
+    monkeypatch.setattr(module, "_SPARE", 1 << 22)
+    files = FullFiles(17 << 18)
     journal = Journal(tmp_path, files, 0, 0, power=False)
     journal.begin([RECORDS[0]], synced=False)
     for number in range(1, 5):
@@ -218,8 +218,8 @@ def test_on_a_full_disk_records_without_rows_find_space_and_so_does_the_next_seg
 def test_what_was_given_back_for_the_next_segment_is_not_taken_for_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "_SPARE", 1 << 20)
-    files = FullFiles(5 << 18)
+    monkeypatch.setattr(module, "_SPARE", 1 << 22)
+    files = FullFiles(17 << 18)
     journal = Journal(tmp_path, files, 0, 0, power=False)
     journal.begin([RECORDS[0]], synced=False)
     files.space = 0
