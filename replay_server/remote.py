@@ -98,8 +98,11 @@ class Remote:
         Raises:
             RemoteError: it can't be reached, or says no.
         """
+        from replay_wire import endpoints
+
         document = {} if name is None else {"name": name}
-        response = self._ask("POST", "/v1/checkpoints", document, answer_s=None)
+        endpoint = endpoints.WRITE_CHECKPOINT
+        response = self._ask(endpoint.method, endpoint.url(), document, answer_s=None)
         try:
             written = response.json()
             return {key: written[key] for key in ("name", "tables", "rows", "bytes")}

@@ -14,7 +14,7 @@ from tests.agent_client.scripted_server import (
     http_response,
 )
 from tests.certificates import Certificate
-from tests.contract.peer import Peer
+from tests.contract.peer import Peer, TablePeer
 from tests.guarded_server import GuardedServer, TokenFile
 from tests.replay_server.processes import Command
 from tests.server_process import ServerProcess
@@ -200,6 +200,38 @@ def test_a_checkpoint_is_asked_for_and_shown(run: Run, options: tuple[str, ...],
     assert (request.method, request.target) == ("POST", "/v1/checkpoints")
     assert request.body == body
     assert request.headers["accept"] == request.headers["content-type"] == "application/json"
+
+
+def test_a_checkpoint_of_a_real_server_is_there_and_can_be_restored(run: Run, tmp_path: Path):
+    server = ServerProcess("--port=0", f"--data-dir={tmp_path}")
+    try:
+        with Peer(server.url) as peer:
+            table = TablePeer(peer, "t").make()
+            table.fill([1, 2, 3])
+
+            code, out, err = run("checkpoint", "--server", server.url, "--name", "before")
+
+            assert (code, err) == (0, "")
+            assert out.startswith("before: 1 table, 3 rows, ")
+            (told,) = peer.send("GET", "/v1/checkpoints").document["checkpoints"]
+            assert (told["name"], told["tables"], told["rows"]) == ("before", 1, 3)
+            table.fill([4])
+            assert peer.json("POST", "/v1/checkpoints/before/restore", {}).status == 200
+            assert sorted(x for x, _ in table.contents().values()) == [1, 2, 3]
+            code, out, err = run("checkpoint", "--server", server.url)
+            assert code == 0
+            assert re.match(r"\d{8}T\d{6}", out)
+    finally:
+        server.stop()
+
+
+def test_a_server_without_a_data_directory_says_why_it_writes_no_checkpoint(
+    own_server: ServerProcess, run: Run
+):
+    code, out, err = run("checkpoint", "--server", own_server.url)
+
+    assert (code, out) == (1, "")
+    assert "--data-dir" in err
 
 
 def test_only_what_was_told_is_sent_as_credentials(
