@@ -1,4 +1,4 @@
-"""Gymnasium environments as a DQN wants them: vectors or images in, an action number out."""
+"""Gymnasium environments as a DQN wants them: arrays or parts of them in, an action number out."""
 
 import importlib
 from typing import Any, Final
@@ -6,23 +6,23 @@ from typing import Any, Final
 import gymnasium
 import numpy as np
 from gymnasium import spaces, wrappers
-from numpy.typing import NDArray
 
+from agent_client.observations import Observation, PreparedObservation, is_image
 from agent_client.run_errors import UnsuitableEnvironmentError
 
-Environment = gymnasium.Env[NDArray[Any], Any]
+Environment = gymnasium.Env[Observation, Any]
 
 LONGEST_EPISODE: Final = 10_000
-_IMAGE_AXES: Final = 3
-_REGISTERED_BY: Final = {"MinAtar": "minatar.gym"}
+_REGISTERED_BY: Final = {"MinAtar": "minatar.gym", "Replay": "agent_client.tasks"}
 """Namespaces of environments that Gymnasium knows only once this module has been asked to."""
 
 
 def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> Environment:
-    """Return an environment with actions 0, 1, 2, ... whose observations are vectors or images.
+    """Return an environment with actions 0, 1, 2, ... whose observations are prepared.
 
     Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to float32
-    vectors; discrete observations become one-hot vectors. An environment without a time limit
+    vectors; discrete observations become one-hot vectors. Of a Dict space each part is prepared
+    so, and an observation is a dict of them. An environment without a time limit
     of its own is truncated after ``LONGEST_EPISODE`` steps, or a policy that runs in circles
     would never come to an end.
 
@@ -33,8 +33,8 @@ def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> En
             leading axis; before there are as many the first one is repeated.
 
     Raises:
-        UnsuitableEnvironmentError: no such environment, something to install is missing, or
-            its actions are not a finite choice.
+        UnsuitableEnvironmentError: no such environment, something to install is missing, its
+            actions are not a finite choice, or its observations have no fixed length.
     """
     try:
         _register(environment_id)
@@ -54,20 +54,15 @@ def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> En
         )
     if environment.spec is None or environment.spec.max_episode_steps is None:
         environment = wrappers.TimeLimit(environment, LONGEST_EPISODE)
-    if not _is_image(environment.observation_space):
-        if not _is_vector(environment.observation_space):
-            environment = wrappers.FlattenObservation(environment)
-        if environment.observation_space.dtype != np.float32:
-            environment = wrappers.DtypeObservation(environment, np.float32)
+    if not _is_prepared(environment.observation_space):
+        try:
+            environment = PreparedObservation(environment)
+        except (ValueError, NotImplementedError) as error:
+            raise UnsuitableEnvironmentError(environment_id, _one_line(error)) from error
     if frame_stack > 1:
         environment = wrappers.FrameStackObservation(environment, frame_stack)
     environment.action_space.seed(seed)
     return environment
-
-
-def observation_shape(environment: Environment) -> tuple[int, ...]:
-    """Return the shape of observations: [D] or [H, W, C], after [k] where frames are stacked."""
-    return environment.observation_space.shape or ()
 
 
 def frame_space(environment: Environment) -> spaces.Space[Any]:
@@ -92,16 +87,11 @@ def _register(environment_id: str) -> None:
         importlib.import_module(module).register_envs()
 
 
-def _is_image(space: spaces.Space[Any]) -> bool:
-    return (
-        isinstance(space, spaces.Box)
-        and len(space.shape) == _IMAGE_AXES
-        and space.dtype in (np.dtype(np.bool_), np.dtype(np.uint8))
+def _is_prepared(space: spaces.Space[Any]) -> bool:
+    """Return whether observations are what they should be as they come from the environment."""
+    return isinstance(space, spaces.Box) and (
+        is_image(space.shape, space.dtype) or (len(space.shape) == 1 and space.dtype == np.float32)
     )
-
-
-def _is_vector(space: spaces.Space[Any]) -> bool:
-    return isinstance(space, spaces.Box) and len(space.shape) == 1
 
 
 def _one_line(error: Exception) -> str:

@@ -40,7 +40,7 @@ class DrawnBatch(Protocol):
 
     @property
     def columns(self) -> Mapping[str, Tensor]:
-        """The columns of ``dqn.replay_table.DRAWN_COLUMNS``, each [B, ...]."""
+        """The columns of ``observations.drawn_columns``, each [B, ...]."""
 
     @property
     def size(self) -> int:

@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import Protocol
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
@@ -22,6 +20,7 @@ from agent_client.dqn.networks import copy_weights
 from agent_client.dqn.schedules import LinearSchedule
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.observations import Observation, newest_frame, whole
 from agent_client.replay_access import BatchSource, EpisodeWriter
 from agent_client.seeding import EpisodePurpose, episode_seed
 
@@ -93,7 +92,7 @@ class TrainingProgress:
 
 @dataclass(slots=True)
 class _Episode:
-    observation: NDArray[Any]
+    observation: Observation
     total: float = 0.0
     length: int = 0
 
@@ -191,8 +190,8 @@ class TrainingLoop:
         self.writer.begin(self._newest_frame(observation))
         return _Episode(observation)
 
-    def _newest_frame(self, observation: NDArray[Any]) -> NDArray[Any]:
-        return observation[-1] if self.config.frame_stack > 1 else observation
+    def _newest_frame(self, observation: Observation) -> Observation:
+        return newest_frame(observation) if self.config.frame_stack > 1 else observation
 
     def _take_step(self, episode: _Episode) -> _Episode:
         """Act once, hand the step to the writer, and return the episode to go on with."""
@@ -221,11 +220,11 @@ class TrainingLoop:
         batch = self._batches.next_tensors().stacked()
         columns = batch.columns
         transitions = TransitionBatch(
-            observation=columns["observation"],
+            observation=whole(columns, "observation"),
             action=columns["action"],
             reward=columns["reward"],
             discount=columns["discount"],
-            next_observation=columns["next_observation"],
+            next_observation=whole(columns, "next_observation"),
             weights=batch.weights,
         )
         self.last_learner_step = self.agent.learner.step(transitions, self.progress.step)

@@ -1,12 +1,10 @@
 """The epsilon-greedy actor: what to do at an observation while training."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from agent_client.dqn.network_choice import Policy
 from agent_client.dqn.schedules import LinearSchedule
+from agent_client.observations import Observation
 
 
 class Actor:
@@ -36,7 +34,7 @@ class Actor:
         """Return the probability of a random action at environment step ``step``."""
         return self._epsilon.value(step)
 
-    def act(self, observation: NDArray[Any], step: int) -> int:
+    def act(self, observation: Observation, step: int) -> int:
         """Return an action in [0, action_count) for ``observation`` at environment step ``step``.
 
         Args:

@@ -1,6 +1,5 @@
 """An agent: network, actor and learner, put together."""
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
@@ -12,6 +11,7 @@ from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import Learner
 from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
 from agent_client.dqn.schedules import LinearSchedule
+from agent_client.observations import Shapes
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Agent:
     @classmethod
     def build(
         cls,
-        observation_shape: Sequence[int],
+        shapes: Shapes,
         action_count: int,
         config: DQNConfig,
         generator: np.random.Generator,
@@ -41,7 +41,7 @@ class Agent:
         """Return a fresh agent; weights come from torch's global generator.
 
         Args:
-            observation_shape: of vectors or images, stacked or not, as ``make_network`` takes it.
+            shapes: of observations, as ``make_network`` takes them.
             action_count: number of actions.
             config: hyper-parameters.
             generator: of the actor's random actions.
@@ -49,7 +49,7 @@ class Agent:
         Raises:
             ValueError: images are too small for the configured convolutions.
         """
-        network = make_network(observation_shape, action_count, config)
+        network = make_network(shapes, action_count, config)
         epsilon = LinearSchedule(
             config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
         )

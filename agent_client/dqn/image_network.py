@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agent_client.dqn.networks import perceptron
+
 _KERNEL = 3
 _BRIGHTEST = 255.0
 
@@ -43,29 +45,10 @@ class ImageQNetwork(nn.Module):
             ValueError: the shape is none of images, or too small for so many convolutions.
         """
         super().__init__()
-        *frames, height, width, colors = observation_shape
-        shrinkage = (_KERNEL - 1) * len(convolution_channels)
-        if len(frames) > 1 or min(height, width) <= shrinkage:
-            raise ValueError(
-                f"{len(convolution_channels)} convolutions cannot be laid over images of shape "
-                f"{list(observation_shape)}"
-            )
         self.action_count = action_count
-        self._axes = len(observation_shape) + 1
-        channels = [colors * (frames[0] if frames else 1), *convolution_channels]
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(channels):
-            layers += [nn.Conv2d(inputs, outputs, _KERNEL), nn.ReLU()]
-        layers.append(nn.Flatten())
-        area = (height - shrinkage) * (width - shrinkage)
-        sizes = [channels[-1] * area, *hidden_units]
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers.append(nn.Linear(inputs, outputs))
-            if layer_norm:
-                layers.append(nn.LayerNorm(outputs))
-            layers.append(nn.ReLU())
-        layers.append(nn.Linear(sizes[-1], action_count))
-        self.layers = nn.Sequential(*layers)
+        features, size = convolutions(observation_shape, convolution_channels)
+        head = perceptron([size, *hidden_units], action_count, layer_norm=layer_norm)
+        self.layers = nn.Sequential(*features, *head)
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return Q(o, a) of every action.
@@ -76,15 +59,45 @@ class ImageQNetwork(nn.Module):
         Returns:
             [B, action_count] float32, in units of the return.
         """
-        image = observation.float()
-        if observation.dtype == torch.uint8:
-            image = image / _BRIGHTEST
-        if self._axes == 5:  # [B, k, H, W, C] -> [B, k, C, H, W] -> [B, k C, H, W]
-            image = image.permute(0, 1, 4, 2, 3).flatten(1, 2)
-        else:
-            image = image.permute(0, 3, 1, 2)
-        values: Tensor = self.layers(image)
+        values: Tensor = self.layers(planes(observation))
         return values
+
+
+def convolutions(shape: Sequence[int], channels: Sequence[int]) -> tuple[list[nn.Module], int]:
+    """Return rectified convolutions of 3 x 3 over `planes`, flattened, and how many values come.
+
+    Args:
+        shape: [H, W, C] of images, or [k, H, W, C] of stacked frames.
+        channels: filters of each convolution.
+
+    Raises:
+        ValueError: the shape is none of images, or too small for so many convolutions.
+    """
+    *frames, height, width, colors = shape
+    shrinkage = (_KERNEL - 1) * len(channels)
+    if len(frames) > 1 or min(height, width) <= shrinkage:
+        raise ValueError(
+            f"{len(channels)} convolutions cannot be laid over images of shape {list(shape)}"
+        )
+    every = [colors * (frames[0] if frames else 1), *channels]
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(every):
+        layers += [nn.Conv2d(before, after, _KERNEL), nn.ReLU()]
+    return [*layers, nn.Flatten()], every[-1] * (height - shrinkage) * (width - shrinkage)
+
+
+def planes(images: Tensor) -> Tensor:
+    """Return images as float32 [B, channels, H, W]; frames of a stack are channels.
+
+    Args:
+        images: [B, H, W, C] or [B, k, H, W, C], bool or uint8; bytes are scaled to [0, 1].
+    """
+    scaled = images.float()
+    if images.dtype == torch.uint8:
+        scaled = scaled / _BRIGHTEST
+    if images.dim() == 5:  # [B, k, H, W, C] -> [B, k, C, H, W] -> [B, k C, H, W]
+        return scaled.permute(0, 1, 4, 2, 3).flatten(1, 2)
+    return scaled.permute(0, 3, 1, 2)
 
 
 class ImagePolicy:

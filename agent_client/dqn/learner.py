@@ -6,6 +6,7 @@ comes in as tensors, priorities go out as an array.
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,13 +19,15 @@ from agent_client.dqn.network_choice import AnyQNetwork
 from agent_client.dqn.networks import move_weights
 from agent_client.dqn.schedules import LinearSchedule
 
+TensorParts: TypeAlias = Tensor | dict[str, Tensor]
+
 
 @dataclass(frozen=True, slots=True)
 class TransitionBatch:
     """Transitions to learn from.
 
     Attributes:
-        observation: [B, ...] as the network takes it.
+        observation: [B, ...] as the network takes it, or the parts of it by their names.
         action: [B] int64.
         reward: [B] float32.
         discount: [B] float32, gamma to the power of the steps in between, or 0 after termination.
@@ -32,11 +35,11 @@ class TransitionBatch:
         weights: [B] float32, importance weights in (0, 1].
     """
 
-    observation: Tensor
+    observation: TensorParts
     action: Tensor
     reward: Tensor
     discount: Tensor
-    next_observation: Tensor
+    next_observation: TensorParts
     weights: Tensor
 
 

@@ -43,14 +43,7 @@ class QNetwork(nn.Module):
         self.observation_size = observation_size
         self.action_count = action_count
         sizes = [observation_size, *hidden_units]
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers.append(nn.Linear(inputs, outputs))
-            if layer_norm:
-                layers.append(nn.LayerNorm(outputs))
-            layers.append(nn.ReLU())
-        layers.append(nn.Linear(sizes[-1], action_count))
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*perceptron(sizes, action_count, layer_norm=layer_norm))
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return Q(o, a) of every action.
@@ -63,6 +56,23 @@ class QNetwork(nn.Module):
         """
         values: Tensor = self.layers(observation.flatten(1))
         return values
+
+
+def perceptron(sizes: Sequence[int], outputs: int, *, layer_norm: bool) -> list[nn.Module]:
+    """Return the layers of a perceptron, rectified but for the last.
+
+    Args:
+        sizes: of its input and of each hidden layer.
+        outputs: units of the last layer.
+        layer_norm: normalize each hidden layer before its rectifier.
+    """
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(sizes):
+        layers.append(nn.Linear(before, after))
+        if layer_norm:
+            layers.append(nn.LayerNorm(after))
+        layers.append(nn.ReLU())
+    return [*layers, nn.Linear(sizes[-1], outputs)]
 
 
 class GreedyPolicy:

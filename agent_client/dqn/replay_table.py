@@ -3,14 +3,12 @@
 Plain dictionaries in the form of the protocol's table spec; nothing here talks to a server.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
 from agent_client.step_tables import step_table_spec
-
-DRAWN_COLUMNS: Final = ("observation", "action", "reward", "discount", "next_observation")
 
 
 def transition_table_spec(

@@ -115,7 +115,29 @@ MINATAR: Final = Preset(
     ),
 )
 
-PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, MINATAR, GENERIC)}
+CAMERA_CARTPOLE: Final = Preset(
+    name="camera-cartpole",
+    environment_ids=("Replay/CameraCartPole-v0",),
+    steps=40_000,
+    evaluation_period=2_048,
+    stop_return=195.0,
+    solved_return=195.0,
+    best_return=200.0,
+    dqn=DQNConfig(
+        hidden_units=(128,),
+        learning_rate=5e-4,
+        learning_rate_final=2e-4,
+        learning_rate_decay_steps=30_000,
+        layer_norm=True,
+        target_update_period=1,
+        target_update_rate=0.03,
+        epsilon_final=0.04,
+        epsilon_decay_steps=8_000,
+        importance_anneal_steps=10_000,
+    ),
+)
+
+PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, MINATAR, CAMERA_CARTPOLE, GENERIC)}
 
 
 def preset_for(environment_id: str) -> Preset:

@@ -16,15 +16,15 @@ from rich.console import Console
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.network_choice import greedy_policy, make_network
-from agent_client.dqn.replay_table import DRAWN_COLUMNS, transition_table_spec
+from agent_client.dqn.replay_table import transition_table_spec
 from agent_client.environments import (
     Environment,
     action_count,
     frame_space,
     make_environment,
-    observation_shape,
 )
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.observations import drawn_columns, shapes_of
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_access import BatchSource
 from agent_client.replay_client import ReplayClient
@@ -111,7 +111,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             config=run.dqn,
             plan=_plan(run),
             writer=StepWriter(stack.enter_context(RowWriter(client, table.name))),
-            open_batches=_batches_of(client, table, run, stack),
+            open_batches=_batches_of(client, table, run, environment, stack),
             observers=(
                 stack.enter_context(metrics),
                 stack.enter_context(display),
@@ -158,7 +158,9 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
         CheckpointError: the folder holds no weights, or they do not fit.
     """
     environment = _environment(run, seed)
-    network = make_network(observation_shape(environment), action_count(environment), run.dqn)
+    network = make_network(
+        shapes_of(environment.observation_space), action_count(environment), run.dqn
+    )
     load_best_weights(folder.checkpoint, network)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
     evaluation = evaluate(environment, greedy_policy(network), seeds)
@@ -190,7 +192,10 @@ def _environment(run: RunConfig, seed: int) -> Environment:
 def _agent(run: RunConfig, environment: Environment, generator: np.random.Generator) -> Agent:
     try:
         return Agent.build(
-            observation_shape(environment), action_count(environment), run.dqn, generator
+            shapes_of(environment.observation_space),
+            action_count(environment),
+            run.dqn,
+            generator,
         )
     except ValueError as error:
         raise UnsuitableEnvironmentError(run.settings.env, str(error)) from error
@@ -234,7 +239,11 @@ def _open_table(
 
 
 def _batches_of(
-    client: ReplayClient, table: RunTable, run: RunConfig, stack: ExitStack
+    client: ReplayClient,
+    table: RunTable,
+    run: RunConfig,
+    environment: Environment,
+    stack: ExitStack,
 ) -> Callable[[Callable[[], float]], BatchSource]:
     """Return what opens the prefetcher once it is needed, to be closed with ``stack``."""
 
@@ -245,7 +254,7 @@ def _batches_of(
                 table.name,
                 run.dqn.batch_size,
                 beta=beta,
-                columns=DRAWN_COLUMNS,
+                columns=drawn_columns(environment.observation_space),
                 # Stacked frames repeat each other; single ones are not worth the indices.
                 layout="indexed" if run.dqn.frame_stack > 1 else "stacked",
             )

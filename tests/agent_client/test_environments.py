@@ -14,8 +14,8 @@ from agent_client.environments import (
     action_count,
     frame_space,
     make_environment,
-    observation_shape,
 )
+from agent_client.observations import shapes_of
 from agent_client.run_errors import UnsuitableEnvironmentError
 
 
@@ -25,7 +25,7 @@ def test_observations_are_float32_vectors() -> None:
     observation, _ = environment.reset(seed=0)
 
     assert observation.dtype == np.float32
-    assert observation.shape == observation_shape(environment) == (4,)
+    assert observation.shape == shapes_of(environment.observation_space) == (4,)
     assert action_count(environment) == 2
 
 
@@ -95,7 +95,7 @@ def test_images_stay_as_they_are(picture_id: str) -> None:
     observation, _ = environment.reset(seed=0)
 
     assert observation.dtype == np.uint8
-    assert observation.shape == observation_shape(environment) == (6, 5, 2)
+    assert observation.shape == shapes_of(environment.observation_space) == (6, 5, 2)
     assert frame_space(environment) == environment.observation_space
 
 
@@ -107,7 +107,7 @@ def test_frames_are_stacked_oldest_first(picture_id: str) -> None:
     later, *_ = environment.step(0)
     latest, *_ = environment.step(0)
 
-    assert observation_shape(environment) == (3, 6, 5, 2)
+    assert shapes_of(environment.observation_space) == (3, 6, 5, 2)
     assert frame_space(environment).shape == (6, 5, 2)
     assert first[:, 0, 0, 0].tolist() == [0, 0, 0]
     assert later[:, 0, 0, 0].tolist() == [0, 1, 2]

@@ -68,3 +68,15 @@ def test_stacked_pixels_beat_random_play(seed: int, tmp_path: Path) -> None:
     learned, random = returns_of(folder), play_at_random(PIXELS, RANDOM_EPISODES)
     error = np.hypot(*(np.std(returns) / len(returns) ** 0.5 for returns in (learned, random)))
     assert np.mean(learned) - np.mean(random) >= STANDARD_ERRORS * error
+
+
+def test_camera_and_joints_together_solve_cartpole(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+
+    code = main(
+        ["train", "--env", "Replay/CameraCartPole-v0", "--seed", "0", "--tracker", "none",
+         "--out", str(folder.path)]
+    )  # fmt: skip
+
+    assert code == 0
+    assert np.mean(returns_of(folder)) >= 180.0

@@ -7,12 +7,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(name: str, url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / name), url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def run(
+    name: str, url: str, *options: str, timeout_s: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), url, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def test_every_reply_of_the_tour_is_as_predicted(server_url: str):
@@ -70,3 +74,24 @@ def test_insert_and_sample_learns_the_means(server_url: str):
     guesses = [float(number) for number in numbers[1].split()]
     for guess, mean in zip(guesses, [1.0, -2.0, 4.0, 8.0], strict=True):
         assert abs(guess - mean) < 0.1
+
+
+SCORE = re.compile(r"^(.+): ([\d.]+) of 200 over 100 episodes$", re.MULTILINE)
+
+
+def test_three_tasks_are_learned_from_at_once(server_url: str):
+    done = run("three_tasks.py", server_url, "--steps", "520")
+
+    assert done.returncode == 0, done.stderr
+    assert [task for task, _ in SCORE.findall(done.stdout)] == ["as it is", "swapped", "long pole"]
+    shares = [int(share) for share in re.findall(r"(\d+)%", done.stdout)]
+    assert len(shares) == 3
+    assert abs(sum(shares) - 100) <= 2
+
+
+@pytest.mark.slow
+def test_one_network_solves_three_tasks(server_url: str):
+    done = run("three_tasks.py", server_url, timeout_s=1200.0)
+
+    assert done.returncode == 0, done.stderr
+    assert min(float(score) for _, score in SCORE.findall(done.stdout)) >= 190.0

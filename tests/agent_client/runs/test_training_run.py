@@ -201,3 +201,25 @@ def test_cartpole_is_solved_within_three_minutes(seed: int, tmp_path: Path) -> N
     assert evaluation["episodes"] == 100
     assert evaluation["mean_return"] >= 475.0
     assert time.monotonic() - started < 180.0
+
+
+@pytest.mark.parametrize("frame_stack", [1, 3])
+def test_observations_of_several_parts_are_stored_drawn_and_learned_from(
+    frame_stack: int, server_url: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+
+    code = main(
+        ["train", *SHORT, "--env", "Replay/CameraCartPole-v0", "--steps", "150",
+         "--set", f"frame_stack={frame_stack}", "--server", server_url, "--table", "camera",
+         "--out", str(folder.path)]
+    )  # fmt: skip
+
+    assert code == 0
+    assert read_metrics(folder.metrics)[-1].learner_steps == (150 - 100 + 10) // 10 * 2
+    with ReplayClient(server_url) as client:
+        columns = client.describe_table("camera")["spec"]["columns"]
+        client.delete_table("camera")
+    assert columns["observation/camera"]["dtype"] == "|u1"
+    assert columns["observation/camera"]["shape"] == [12, 40, 1]
+    assert columns["observation/joints"]["shape"] == [2]
