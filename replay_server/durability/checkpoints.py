@@ -26,9 +26,10 @@ from replay_server.durability.memo import TableMemo
 from replay_server.durability.parameter_shelf import Parameters
 from replay_server.durability.redo import Blobs, Kind, decode_record, encode_record
 from replay_server.durability.row_copy import RowCopy
-from replay_server.durability.table_files import index_path, write_npy
+from replay_server.durability.table_files import column_path, index_path, write_npy
 from replay_server.errors import UnknownCheckpointError
 from replay_server.memory.arrays import AnyArray
+from replay_server.memory.segment_log import Segment
 
 __all__ = ["CheckpointInfo", "Checkpoints", "Snapshot"]
 
@@ -54,6 +55,7 @@ class _TableSnapshot:
     memo: TableMemo
     index: dict[str, AnyArray]
     rows: RowCopy
+    segments: dict[str, Segment]
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Snapshot:
                     each.memo(),
                     {name: array.copy() for name, array in each.arrays.index.items()},
                     RowCopy(each.table, each.arrays.columns),
+                    each.table.segments,
                 )
                 for each in tables
             ],
@@ -89,6 +92,7 @@ class Snapshot:
         """Copy nothing more."""
         for each in self.tables:
             each.rows.close()
+            each.segments.clear()
         self.parameters = []
 
 
@@ -219,6 +223,10 @@ class Checkpoints:
             for array_name, array in table.index.items():
                 write_npy(index_path(own, array_name), array, files, synced=True)
                 size += array.nbytes
+            for segment_name, segment in table.segments.items():
+                path = column_path(own, segment_name)
+                write_npy(path, segment.array, files, synced=True, stop=segment.used)
+                size += segment.used
             rows += table.rows.count
             size += table.rows.count * table.rows.row_bytes
             for made in (own / "index", own / "columns", own):

@@ -111,7 +111,7 @@ class DataDirectory:
         return kept
 
     def _made(self, name: str, description: Description, files: TableFiles) -> KeptTable:
-        changes = ChangeSet(files.storing)
+        changes = ChangeSet(files)
         try:
             table = self._build(description, files.allocate, changes)
             table.raise_keys(self.floors.get(name, 0))
@@ -257,6 +257,7 @@ class DataDirectory:
             kept.arrays.reserve_rows(stop)
         window = table.layout.places_an_item + 2 if room.spreads else 1
         row_bytes = rows * room.row_bytes if holds_back else 0
+        row_bytes += table.most_record_bytes(rows)
         return _HEAD_BYTES + room.places * window * _PLACE_BYTES + row_bytes
 
     def _keep(
@@ -287,6 +288,10 @@ class DataDirectory:
         for kept in every:
             kept.changes.release_rows()
             kept.changes.clear()
+            if kept.changes.segments_released:
+                released, kept.changes.segments_released = kept.changes.segments_released, []
+                settle = self._syncer.sync if self._power else None
+                self._writer.release(kept.arrays, released, settle)
         if self._power:
             self._syncer.sync_soon(self._standing.values())
         return None
@@ -411,6 +416,8 @@ class DataDirectory:
     def _remove_strangers(self) -> None:
         """Remove what was left of tables that went, or that never came to be."""
         known = {kept.arrays.folder for kept in self.tables}
+        for kept in self.tables:
+            kept.arrays.remove_strangers()
         for path in self.layout.tables.iterdir():
             if path not in known:
                 self._files.remove_folder(path)

@@ -65,6 +65,12 @@ class IndexWriter:
         """Remove a table's files after what is under way, and after `settle` has returned."""
         self._worker.submit(self._discard, files, settle)
 
+    def release(
+        self, files: TableFiles, segments: list[str], settle: Callable[[], None] | None
+    ) -> None:
+        """Remove segments of compressed columns, after `settle` has returned."""
+        self._worker.submit(self._release, files, segments, settle)
+
     def close(self) -> None:
         """Return when all is done."""
         self._worker.shutdown()
@@ -97,6 +103,16 @@ class IndexWriter:
             return
         files.close()
         self._files.remove_folder(files.folder)
+
+    def _release(
+        self, files: TableFiles, segments: list[str], settle: Callable[[], None] | None
+    ) -> None:
+        try:
+            if settle is not None:
+                settle()
+            files.remove_segments(segments)
+        except OSError as error:
+            logger.warning("segments that nothing leads to are left over: %s", error)
 
 
 def remove_before(layout: Layout, files: Files, segment: int) -> None:

@@ -183,6 +183,8 @@ class MemoryKeeper:
         for name, array in arrays.columns.items():
             read_npy(column_path(folder, name), array)
         restore_table(table, memo, folder)
+        for name, segment in table.segments.items():
+            read_npy(column_path(folder, name), segment.array, segment.used)
         return StandingTable(memo.name, memo.description, table, arrays)
 
     def replace_all(self, tables: Sequence[StandingTable]) -> None:

@@ -79,7 +79,7 @@ def open_table(
         DataDirectoryError: a column's file is missing or damaged.
     """
     own = TableFiles(folder, files, synced=synced, existing=True)
-    changes = ChangeSet(own.storing)
+    changes = ChangeSet(own)
     table = build(memo.description, own.allocate, changes)
     if memo.signature is not None and table.signature is None:
         table.fix_signature(memo.signature)

@@ -96,7 +96,8 @@ def packed_signature(signature: Signature | None) -> dict[str, Any] | None:
     if signature is None:
         return None
     return {
-        name: [column.dtype.str, list(column.shape)] for name, column in signature.columns.items()
+        name: [column.dtype.str, list(column.shape), column.compression]
+        for name, column in signature.columns.items()
     }
 
 
@@ -105,5 +106,8 @@ def unpacked_signature(told: dict[str, Any] | None) -> Signature | None:
     if told is None:
         return None
     return Signature(
-        {name: ColumnType(np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in told.items()}
+        {
+            name: ColumnType(np.dtype(dtype), tuple(shape), *compression)
+            for name, (dtype, shape, *compression) in told.items()
+        }
     )

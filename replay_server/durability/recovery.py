@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.journal_reader import FoundJournal
@@ -23,7 +25,7 @@ from replay_server.durability.memo import (
 )
 from replay_server.durability.redo import ChangeSet, Kind, Reader, Redo, decode_record, kind_of
 from replay_server.durability.table_files import TableFiles
-from replay_server.memory.arrays import AnyArray, Int64Array
+from replay_server.memory.arrays import Int64Array
 from replay_server.memory.table import Table
 from replay_server.memory.table_state import TableState
 
@@ -57,7 +59,7 @@ class _Growing:
         self.table = table
         self.files = files
         self.changes = changes
-        self.held_back: list[tuple[Int64Array, Int64Array, dict[str, AnyArray]]] = []
+        self.held_back: list[tuple[Int64Array, Redo]] = []
         self.take(memo)
 
     def take(self, memo: TableMemo) -> None:
@@ -90,15 +92,16 @@ class _Growing:
                 else:
                     self.streams[name, stream] = key
         if redo.rows is not None:
-            slots, columns = redo.rows
-            self.held_back.append((slots, self.files.index["keys"][slots], columns))
+            self.held_back.append((self.files.index["keys"][redo.rows[0]], redo))
 
     def store_rows(self) -> None:
         """Store the rows that were in the journal, where they are there still.
 
         Rows that came later to their slots may have been stored without being in the journal.
         """
-        for slots, keys, columns in self.held_back:
+        for keys, redo in self.held_back:
+            assert redo.rows is not None
+            slots, columns = redo.rows
             there = self.files.index["keys"][slots] == keys
             if there.any():
                 stay = slots[there]
@@ -107,6 +110,9 @@ class _Growing:
                 self.files.storing(stay, rows)
                 for name, values in rows.items():
                     self.files.columns[name][stay] = values
+                for name, (lengths, content) in redo.packed.items():
+                    of_them = np.repeat(there, lengths)
+                    self.table.rewrite(stay, name, lengths[there], content[of_them].tobytes())
 
 
 class Recovery:

@@ -8,18 +8,18 @@ behind it the bytes that the map speaks of, one after another.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgpack
 import numpy as np
 
 from replay_server.durability.files import Buffer
-from replay_server.memory.arrays import AnyArray, Columns, Int64Array
+from replay_server.memory.arrays import AnyArray, Columns, Int64Array, UInt8Array
 from replay_server.memory.changes import Changes
-from replay_server.memory.ring_storage import RingStorage
+from replay_server.memory.ring_storage import RingStorage, StoredRows
 
 __all__ = [
     "Blobs",
@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Reader",
     "Redo",
+    "RowFiles",
     "decode_record",
     "encode_record",
     "kind_of",
@@ -104,26 +105,39 @@ def decode_record(payload: memoryview) -> tuple[dict[str, Any], Reader]:
     return document, Reader(payload[end:])
 
 
+class RowFiles(Protocol):
+    """Where rows are stored."""
+
+    def storing(self, slots: Int64Array, columns: Columns) -> None:
+        """Hear of rows that are about to be stored."""
+
+    def write_segment(self, segment: str, first: int, content: memoryview) -> None:
+        """Write bytes to a segment from a place on. Raises StorageFullError, OSError."""
+
+
 class ChangeSet(Changes):
     """Collects what a request changes in a table, until it is written down.
 
     Attributes:
-        holds_rows_back: whether rows go into the record, and to their slots only after it.
+        holds_rows_back: whether rows go into the record, and to their slots only after it; what
+            is compressed goes to its log at once, as nothing is overwritten there.
+        segments_released: that nothing leads to any more.
     """
 
-    def __init__(self, storing: Callable[[Int64Array, Columns], None]) -> None:
-        """Start without changes; `storing` hears of rows that are about to be stored."""
-        self._storing = storing
+    def __init__(self, files: RowFiles) -> None:
+        """Start without changes of rows in these files."""
+        self._files = files
+        self.segments_released: list[str] = []
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was noted."""
+        """Forget what was noted, but for segments: what led there has gone in an earlier step."""
         self.holds_rows_back = False
         self._touched: list[tuple[Sequence[str], Int64Array]] = []
         self._filled: list[tuple[str, int]] = []
         self._writer: tuple[str, int, Int64Array | range] | None = None
         self._streams: tuple[str | None, Int64Array, Int64Array] | None = None
-        self._rows: tuple[RingStorage, Int64Array, Columns] | None = None
+        self._rows: tuple[RingStorage, Int64Array, StoredRows] | None = None
 
     def touched(self, names: Sequence[str], places: Int64Array) -> None:
         """Note places."""
@@ -142,20 +156,29 @@ class ChangeSet(Changes):
         """Note the ends of streams."""
         self._streams = (writer, streams, keys)
 
-    def write_rows(self, storage: RingStorage, slots: Int64Array, columns: Columns) -> None:
+    def write_rows(self, storage: RingStorage, slots: Int64Array, rows: StoredRows) -> None:
         """Store rows, or hold them back."""
+        storage.place(slots, rows.packed)
         if self.holds_rows_back:
-            self._rows = (storage, slots, columns)
+            self._rows = (storage, slots, rows)
         else:
-            self._storing(slots, columns)
-            storage.write(slots, columns)
+            self._files.storing(slots, rows.plain)
+            storage.write(slots, rows.plain)
+
+    def write_bytes(self, segment: str, array: UInt8Array, first: int, content: memoryview) -> None:
+        """Write bytes to the file that a segment is mapped from."""
+        self._files.write_segment(segment, first, content)
+
+    def released(self, segment: str) -> None:
+        """Note a segment."""
+        self.segments_released.append(segment)
 
     def release_rows(self) -> None:
         """Store the rows that were held back."""
         if self._rows is not None:
-            storage, slots, columns = self._rows
-            self._storing(slots, columns)
-            storage.write(slots, columns)
+            storage, slots, rows = self._rows
+            self._files.storing(slots, rows.plain)
+            storage.write(slots, rows.plain)
 
     def encode(self, arrays: Mapping[str, AnyArray], blobs: Blobs) -> dict[str, Any]:
         """Return the changes as a map, with the values that `arrays` hold now among the blobs."""
@@ -173,10 +196,17 @@ class ChangeSet(Changes):
             owner, streams, ends = self._streams
             document["streams"] = [owner, streams.tolist(), ends.tolist()]
         if self._rows is not None:
-            _, slots, columns = self._rows
+            _, slots, rows = self._rows
             told = _run(slots) or blobs.add(slots)
-            rows = {name: blobs.add(column) for name, column in columns.items()}
-            document["rows"] = [told, rows]
+            plain = {name: blobs.add(column) for name, column in rows.plain.items()}
+            packed = {
+                name: [
+                    blobs.add(each.lengths),
+                    blobs.add(np.frombuffer(each.content, np.uint8)),
+                ]
+                for name, each in rows.packed.items()
+            }
+            document["rows"] = [told, plain, packed]
         document["bytes"] = blobs.size - first
         return document
 
@@ -191,6 +221,7 @@ class Redo:
         writer: id, sequence and keys of an insert.
         streams: writer, streams and their last keys.
         rows: slots [N] and columns NAME -> [N, ...] that the record itself holds.
+        packed: of these slots, NAME -> lengths [N] and bytes of rows of compressed columns.
     """
 
     filled: list[tuple[str, int]] = field(default_factory=list)
@@ -198,6 +229,7 @@ class Redo:
     writer: tuple[str, int, Int64Array | range] | None = None
     streams: tuple[str | None, list[int], list[int]] | None = None
     rows: tuple[Int64Array, dict[str, AnyArray]] | None = None
+    packed: dict[str, tuple[Int64Array, AnyArray]] = field(default_factory=dict)
 
     @classmethod
     def decode(
@@ -219,9 +251,11 @@ class Redo:
         if "streams" in document:
             redo.streams = tuple(document["streams"])
         if "rows" in document:
-            slots = _places(document["rows"][0], reader)
-            rows = {name: reader.take(told) for name, told in document["rows"][1].items()}
-            redo.rows = (slots, rows)
+            slots, plain, *packed = document["rows"]
+            slots = _places(slots, reader)
+            redo.rows = (slots, {name: reader.take(told) for name, told in plain.items()})
+            for name, (lengths, content) in (packed[0] if packed else {}).items():
+                redo.packed[name] = (reader.take(lengths), reader.take(content))
         return redo
 
     def play(self, arrays: Mapping[str, AnyArray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from replay_server.memory.arrays import AnyArray, aligned_zeros
 __all__ = ["TableArrays"]
 
 _COLUMN: Final = "column/"
+_SEGMENT: Final = "segment/"
 _DERIVED: Final = ("sum_tree",)
 
 
@@ -39,6 +41,8 @@ class TableArrays:
             name = name.removeprefix(_COLUMN)
             self.columns[name] = self.make_column(name, shape, dtype)
             return self.columns[name]
+        if name.startswith(_SEGMENT):
+            return self.make_segment(name.removeprefix(_SEGMENT), *shape)
         array = aligned_zeros(name, shape, dtype)
         if name not in _DERIVED:
             self.index[name] = array
@@ -47,3 +51,10 @@ class TableArrays:
     def make_column(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
         """Return the zeros of a column."""
         return aligned_zeros(name, shape, dtype)
+
+    def make_segment(self, name: str, nbytes: int) -> AnyArray:
+        """Return the zeros of a segment of a compressed column; pages are taken when used.
+
+        They go back to the system with the array, which the allocator's own do not always.
+        """
+        return np.frombuffer(mmap.mmap(-1, nbytes), np.uint8)

@@ -7,7 +7,7 @@ tables/00000003-NAME/columns/observation.npy ... mapped; a row is written once
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -16,6 +16,7 @@ import numpy as np
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
+from replay_server.durability.segment_files import SegmentFiles
 from replay_server.durability.table_arrays import TableArrays
 from replay_server.errors import StorageFullError
 from replay_server.memory.arrays import AnyArray, Columns, Int64Array
@@ -52,6 +53,7 @@ class TableFiles(TableArrays):
         self._existing = existing
         self._reserved_rows = 0
         self._mapped: dict[str, _MappedColumn] = {}
+        self._segments = SegmentFiles(folder / "columns", files, synced=synced)
 
     @classmethod
     def make(cls, folder: Path, files: Files, *, synced: bool) -> TableFiles:
@@ -82,6 +84,36 @@ class TableFiles(TableArrays):
             raise
         self._mapped[name] = column
         return column.array
+
+    def make_segment(self, name: str, nbytes: int) -> AnyArray:
+        """Return a segment of a compressed column, mapped.
+
+        Raises:
+            StorageFullError, OSError: its file can't be made.
+            DataDirectoryError: it should be there and is not, or is another's.
+        """
+        path = column_path(self.folder, name)
+        header = npy_header((nbytes,), np.dtype(np.uint8))
+        if self._existing:
+            _check_npy(path, header, len(header) + nbytes)
+            return self._segments.open(name, path, header, nbytes)
+        return self._segments.make(name, path, header, nbytes)
+
+    def write_segment(self, segment: str, first: int, content: memoryview) -> None:
+        """Write bytes to a segment from a place on. Raises StorageFullError, OSError."""
+        self._segments.write(segment, first, content)
+
+    def remove_segments(self, segments: Iterable[str]) -> None:
+        """Remove the files of segments. Raises OSError."""
+        for segment in segments:
+            self._segments.remove(segment)
+
+    def remove_strangers(self) -> None:
+        """Remove the files of segments that this table does not have, as a crash leaves them."""
+        known = {column_path(self.folder, name) for name in (*self._segments.names, *self.columns)}
+        for path in (self.folder / "columns").iterdir():
+            if path not in known:
+                self._files.remove(path)
 
     def reserve_rows(self, stop: int) -> None:
         """Make sure that rows can be stored at slots below `stop`, and some more.
@@ -145,6 +177,7 @@ class TableFiles(TableArrays):
     def _sync_rows_and_names(self) -> None:
         for column in list(self._mapped.values()):
             column.sync()
+        self._segments.sync()
         names = (self.folder / "index", self.folder / "columns")
         for folder in (*names, self.folder, self.folder.parent):
             self._files.sync_folder(folder)
@@ -167,6 +200,7 @@ class TableFiles(TableArrays):
         for column in self._mapped.values():
             column.close()
         self._mapped.clear()
+        self._segments.close()
 
 
 class _MappedColumn:
@@ -229,18 +263,20 @@ def write_npy(
     *,
     synced: bool,
     copied: Copied | None = None,
+    stop: int | None = None,
 ) -> None:
     """Write an array to a file piece by piece, without holding the interpreter for long.
 
-    Where the array may change meanwhile, each piece is what `copied` returns of it.
+    Where the array may change meanwhile, each piece is what `copied` returns of it. What lies from
+    the byte `stop` on is left out and reads as zeros.
     """
     header = npy_header(array.shape, array.dtype)
     descriptor = files.open(path)
     try:
         files.write(descriptor, [header], 0)
         if array.nbytes:
-            content = array.reshape(-1).view(np.uint8).data
-            for start in range(0, array.nbytes, _WRITTEN_BYTES):
+            content = array.reshape(-1).view(np.uint8).data[:stop]
+            for start in range(0, len(content), _WRITTEN_BYTES):
                 piece: memoryview | bytes = content[start : start + _WRITTEN_BYTES]
                 if copied is not None:
                     piece = copied(content[start : start + _WRITTEN_BYTES])
@@ -252,8 +288,8 @@ def write_npy(
         files.close(descriptor)
 
 
-def read_npy(path: Path, array: AnyArray) -> None:
-    """Fill an array with a file that `write_npy` wrote.
+def read_npy(path: Path, array: AnyArray, stop: int | None = None) -> None:
+    """Fill an array, or the bytes before `stop` in it, with a file that `write_npy` wrote.
 
     Raises:
         DataDirectoryError: the file is damaged or another array's.
@@ -263,7 +299,7 @@ def read_npy(path: Path, array: AnyArray) -> None:
     if array.nbytes:
         with path.open("rb") as file:
             file.seek(len(header))
-            file.readinto(array.reshape(-1).view(np.uint8).data)
+            file.readinto(array.reshape(-1).view(np.uint8).data[:stop])
 
 
 def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ __all__ = [
     "AnyArray",
     "BoolArray",
     "Columns",
+    "Compression",
     "Float32Array",
     "Float64Array",
     "Int32Array",
@@ -23,6 +24,7 @@ __all__ = [
 
 AnyArray: TypeAlias = NDArray[Any]
 Columns: TypeAlias = Mapping[str, AnyArray]
+Compression: TypeAlias = Literal["lz4", "zstd"]
 BoolArray: TypeAlias = NDArray[np.bool_]
 UInt8Array: TypeAlias = NDArray[np.uint8]
 Int32Array: TypeAlias = NDArray[np.int32]

@@ -9,9 +9,14 @@ has one that writes it down.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from replay_server.memory.arrays import Columns, Int64Array
-from replay_server.memory.ring_storage import RingStorage
+import numpy as np
+
+from replay_server.memory.arrays import Int64Array, UInt8Array
+
+if TYPE_CHECKING:
+    from replay_server.memory.ring_storage import RingStorage, StoredRows
 
 __all__ = ["Changes"]
 
@@ -31,6 +36,14 @@ class Changes:
     def streams_ended_at(self, writer: str | None, streams: Int64Array, keys: Int64Array) -> None:
         """Hear of the last keys [N] of a writer's streams [N]; -1 where the episode is over."""
 
-    def write_rows(self, storage: RingStorage, slots: Int64Array, columns: Columns) -> None:
+    def write_rows(self, storage: RingStorage, slots: Int64Array, rows: StoredRows) -> None:
         """Store rows; one that writes things down may do so before or after."""
-        storage.write(slots, columns)
+        storage.place(slots, rows.packed)
+        storage.write(slots, rows.plain)
+
+    def write_bytes(self, segment: str, array: UInt8Array, first: int, content: memoryview) -> None:
+        """Store bytes of a segment from a place on, which no row that is there leads to yet."""
+        array[first : first + len(content)] = np.frombuffer(content, np.uint8)
+
+    def released(self, segment: str) -> None:
+        """Hear that nothing leads to a segment any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from replay_server.memory.compressed_column import BYTES_A_PACKED_ROW, dictionary_bytes
 from replay_server.memory.episodes import BYTES_A_STEP
 from replay_server.memory.row_index import BYTES_A_SLOT
 from replay_server.memory.sample_ages import BYTES_OF_AGES
@@ -21,9 +22,24 @@ def slots_for(capacity: int) -> int:
     return capacity + min(max(capacity // 64, 1), _MOST_SLACK)
 
 
-def bytes_for(capacity: int, signature: Signature | None, has_steps: bool = False) -> int:
-    """Return the bytes that a table may come to take; without its rows if they are not known."""
+def bytes_for(
+    capacity: int,
+    signature: Signature | None,
+    has_steps: bool = False,
+    *,
+    rows_in_files: bool = False,
+) -> int:
+    """Return the bytes that a table may come to take; without its rows if they are not known.
+
+    What compressed columns hold comes on top of that as it grows; rows in files take no memory.
+    """
     slots = slots_for(capacity)
-    row_bytes = 0 if signature is None else signature.row_bytes
-    slot_bytes = row_bytes + BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)
-    return slots * slot_bytes + _TREES * 8 * node_count(slots) + BYTES_OF_AGES
+    slot_bytes = BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)
+    dictionaries = 0
+    if signature is not None:
+        packed = signature.packed.values()
+        slot_bytes += 0 if rows_in_files else signature.row_bytes
+        slot_bytes += BYTES_A_PACKED_ROW * len(packed)
+        dictionaries = sum(map(dictionary_bytes, packed))
+    trees = _TREES * 8 * node_count(slots)
+    return slots * slot_bytes + dictionaries + trees + BYTES_OF_AGES

@@ -109,14 +109,17 @@ class TransitionLayout:
         """Return transitions with frames stacked: [*S, k, ...], without axis k where it is 1."""
         places = self.transitions.places(self.episodes, slots.reshape(-1))
         columns = self._plain(storage, slots, names, places)
-        for name in names:
-            if is_observation(name):
-                frames = self._framed(places.observations, slots.shape)
+        frames = self._framed(places.observations, slots.shape)
+        next_frames = self._framed(places.next_observations, slots.shape)
+        for name in [name for name in storage.signature.columns if is_observation(name)]:
+            later = f"next_{name}"
+            if name in names and later in names:  # together, as most rows are in both
+                both = storage.gather(np.stack((frames, next_frames)), [name])[name]
+                columns[name], columns[later] = both
+            elif name in names:
                 columns[name] = storage.gather(frames, [name])[name]
-            elif name.startswith("next_"):
-                stored = name.removeprefix("next_")
-                frames = self._framed(places.next_observations, slots.shape)
-                columns[name] = storage.gather(frames, [stored])[stored]
+            elif later in names:
+                columns[later] = storage.gather(next_frames, [name])[name]
         return {name: columns[name] for name in names}
 
     def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:

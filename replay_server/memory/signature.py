@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from replay_server.memory.arrays import Columns
+from replay_server.memory.arrays import Columns, Compression
 from replay_server.memory.errors import SignatureMismatchError
 
 __all__ = ["ColumnType", "Signature"]
@@ -17,10 +17,22 @@ __all__ = ["ColumnType", "Signature"]
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a row holds in one column: an array of `shape`, without the axis of rows."""
+    """What a row holds in one column: an array of `shape`, without the axis of rows.
+
+    Attributes:
+        dtype: of its elements.
+        shape: of it.
+        compression: how it is stored; None is as it is.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    compression: Compression | None = None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether rows are packed one by one: of an empty shape there is nothing to pack."""
+        return self.compression is not None and 0 not in self.shape
 
     @property
     def nbytes(self) -> int:
@@ -54,8 +66,13 @@ class Signature:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row."""
-        return sum(column.nbytes for column in self.columns.values())
+        """Bytes of what one row takes from the start: the columns that are stored as they are."""
+        return sum(column.nbytes for column in self.columns.values() if not column.is_packed)
+
+    @property
+    def packed(self) -> dict[str, ColumnType]:
+        """The columns that take as much as comes in."""
+        return {name: column for name, column in self.columns.items() if column.is_packed}
 
     def check(self, columns: Columns) -> int:
         """Return the number N of rows in arrays [N, ...] that have this signature.

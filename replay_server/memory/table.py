@@ -45,6 +45,7 @@ from replay_server.memory.ring_storage import RingStorage
 from replay_server.memory.row_index import RowIndex
 from replay_server.memory.sample_ages import SampleAges
 from replay_server.memory.samplers import Normalize, OrderedSampler, Sampler, raised
+from replay_server.memory.segment_log import Segment
 from replay_server.memory.signature import Signature
 from replay_server.memory.step_signature import check_step_signature, check_steps
 from replay_server.memory.table_state import (
@@ -179,8 +180,21 @@ class Table:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the rows and what is kept beside them may come to take."""
-        return bytes_for(self.capacity, self.signature, self.has_steps)
+        """Bytes that the rows and what is kept beside them may come to take.
+
+        Of compressed columns, what they take now.
+        """
+        return bytes_for(self.capacity, self.signature, self.has_steps) + self.packed_bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes that the rows of compressed columns take now."""
+        return 0 if self._storage is None else self._storage.packed_bytes
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """The segments of compressed columns by name, as they are now."""
+        return {} if self._storage is None else self._storage.segments
 
     @property
     def priority_sum(self) -> float:
@@ -282,6 +296,7 @@ class Table:
         """
         slots = np.unique(self._index.find(checked_keys(keys, "keys")))
         died = self._occupancy.remove(slots)
+        self._retire(slots)
         self._priorities.refresh(died, np.zeros(len(died), np.bool_))
         self.deleted_total += len(slots)
         return len(slots), len(keys) - len(slots)
@@ -293,6 +308,8 @@ class Table:
         """
         self._occupancy.clear()
         self._priorities.clear()
+        if self._storage is not None:
+            self._storage.clear()
         self.limiter.restart()
 
     # -- priorities -----------------------------------------------------------------------------
@@ -396,6 +413,7 @@ class Table:
         """Make a draw of `try_draw` final: items that have been drawn often enough go."""
         if len(draw.spent):
             self._occupancy.remove_items(draw.spent)
+            self._retire_items(draw.spent)
             self._spent = self._spent[len(draw.spent) :]
         self.sampled_total += draw.slots.size
         self.updated_total += draw.updated
@@ -528,11 +546,30 @@ class Table:
                 f"{found[0]} rows and {found[1]} items, where there should be "
                 f"{occupancy.rows} and {occupancy.items}"
             )
+        if self._storage is not None:
+            self._storage.recover(slots)
         priorities = self._index.priorities[slots]
         if not ((priorities >= 0.0) & (priorities <= numbers.highest)).all():
             raise InconsistentStateError("some priorities are none")
         self._priorities.replace_sampler(self.sampler, slots, are_items)
         self._priorities.highest = numbers.highest
+
+    def rewrite(self, slots: Int64Array, name: str, lengths: Int64Array, content: bytes) -> None:
+        """Store packed rows of a compressed column once more, as a crash may have lost them.
+
+        Args:
+            slots: [N] where they are.
+            name: the column.
+            lengths: [N] bytes of each.
+            content: these, one after another.
+        """
+        assert self._storage is not None
+        self._storage.compressed[name].rewrite(slots, lengths, content)
+
+    def most_record_bytes(self, rows: int) -> int:
+        """Return the bytes of index arrays of compressed columns that so many rows may change."""
+        columns = () if self._storage is None else self._storage.compressed.values()
+        return sum(column.most_record_bytes(rows) for column in columns)
 
     def live_slots(self) -> Int64Array:
         """Return the slots of all rows, by key. Cost: O(slots)."""
@@ -594,7 +631,8 @@ class Table:
         """
         if self.has_steps:
             check_step_signature(signature)
-        self._storage = RingStorage(signature, self._slots, self._allocate)
+        changes = self._index.changes
+        self._storage = RingStorage(signature, self._slots, self._allocate, changes)
         self.signature = signature
         return self._storage
 
@@ -635,8 +673,9 @@ class Table:
     def _store(self, new: NewRows) -> Int64Array:
         """Write checked rows, at least one, and return their keys."""
         storage = self._storage or self.fix_signature(Signature.of(new.columns))
+        rows = storage.pack(new.columns)
         arrival = self._occupancy.admit(new)
-        self._index.changes.write_rows(storage, arrival.slots, new.columns)
+        self._index.changes.write_rows(storage, arrival.slots, rows)
         self._priorities.refresh(arrival.touched, self._occupancy.are_items(arrival.touched))
         self._priorities.saw(new.priorities)
         self.inserted_total += new.count
@@ -649,7 +688,17 @@ class Table:
         slots = slots[self._occupancy.are_items(slots)]
         spent = slots[self._index.times_sampled[slots] >= (max_times_sampled or np.inf)]
         self._occupancy.remove_items(spent)
+        self._retire_items(spent)
         self._priorities.exhaust(spent)
+
+    def _retire_items(self, slots: Int64Array) -> None:
+        """Let the rows of items go that have gone, where rows are items."""
+        if not self.has_steps:
+            self._retire(slots)
+
+    def _retire(self, slots: Int64Array) -> None:
+        if self._storage is not None and len(slots):
+            self._storage.retire(slots)
 
     def _checked_update(self, keys: AnyArray, priorities: AnyArray, where: str) -> Update:
         checked = checked_keys(keys, f"{where}keys")
