@@ -10,7 +10,7 @@ ReplayError (replay_server.memory.errors)
 ├── UnknownCheckpointError no checkpoint of that name
 ├── NoDataDirectoryError   checkpoints, where the server has nowhere to put them
 ├── DamagedCheckpointError a checkpoint that can't be restored
-├── StorageFullError       the disk has no room for what was to be kept
+├── StorageFullError       disk or memory have no room for what was to be kept
 └── OverloadedError        more at once than the server takes on
 """
 
@@ -116,7 +116,7 @@ class UnavailableError(ReplayError):
 
 
 class StorageFullError(ReplayError):
-    """The disk has no room for what was to be kept, or fails.
+    """Disk or memory have no room for what was to be kept, or the disk fails.
 
     Attributes:
         reason: what the system said.
@@ -127,7 +127,7 @@ class StorageFullError(ReplayError):
         self.reason = reason
         super().__init__(
             f"there is no room to keep this ({reason}); what was acknowledged is still there. "
-            "Free space on the data directory's disk, or delete tables or checkpoints"
+            "Free space on the data directory's disk, or delete rows, tables or checkpoints"
         )
 
 

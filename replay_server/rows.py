@@ -60,8 +60,8 @@ class Rows:
         Raises:
             RateLimitedError: the limiter still says no.
             UnknownTableError, StaleSequenceError, SignatureMismatchError, InvalidPriorityError,
-            InvalidArgumentError, TooLargeError, InvalidSpecError, UnavailableError: as their
-            classes say.
+            InvalidArgumentError, TooLargeError, InvalidSpecError, StorageFullError,
+            UnavailableError: as their classes say.
             asyncio.CancelledError: the client has gone; nothing was stored.
         """
         served = self._tables.find(name)
@@ -87,6 +87,7 @@ class Rows:
         def attempt() -> InsertReply:
             if served.table.signature is None:
                 self._tables.check_new_columns(served.table, columns)
+            self._tables.check_growth(served.table, columns)
             with self._keeper.step((served.standing, _room_for(served.table, columns))):
                 keys, duplicate = served.table.insert(columns, *more)
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)

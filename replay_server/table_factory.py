@@ -115,16 +115,19 @@ def signature_of(spec: TableSpec) -> Signature | None:
         return None
     check_column_names(spec.columns)
     for name, column in spec.columns.items():
-        if column.compression is not None:
+        if column.compression is not None and not isinstance(spec.remover, specs.FifoRemover):
             raise InvalidSpecError(
-                f"columns.{name}.compression", "this version of the server does not compress"
+                f"columns.{name}.compression", "only tables whose remover is fifo compress"
             )
         if len(column.shape) > specs.MAX_COLUMN_AXES:
             raise InvalidSpecError(
                 f"columns.{name}.shape", f"expected at most {specs.MAX_COLUMN_AXES} axes"
             )
     signature = Signature(
-        {name: ColumnType(DTYPES[c.dtype], tuple(c.shape)) for name, c in spec.columns.items()}
+        {
+            name: ColumnType(DTYPES[c.dtype], tuple(c.shape), c.compression)
+            for name, c in spec.columns.items()
+        }
     )
     if not isinstance(spec.items, specs.RowItems):
         try:
@@ -137,7 +140,11 @@ def signature_of(spec: TableSpec) -> Signature | None:
 def columns_of(signature: Signature) -> dict[str, specs.Column]:
     """Return a signature as a spec has it."""
     return {
-        name: specs.Column(np.dtype(column.dtype).str, column.shape)  # type: ignore[arg-type]
+        name: specs.Column(
+            np.dtype(column.dtype).str,  # type: ignore[arg-type]
+            column.shape,
+            column.compression,
+        )
         for name, column in signature.columns.items()
     }
 

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from replay_server.durability.keeper import Keeper, Room, StandingTable
-from replay_server.errors import TooLargeError, UnavailableError, UnknownTableError
+from replay_server.errors import (
+    StorageFullError,
+    TooLargeError,
+    UnavailableError,
+    UnknownTableError,
+)
 from replay_server.memory.arrays import Columns
 from replay_server.memory.footprint import bytes_for
 from replay_server.memory.signature import Signature
@@ -256,10 +261,28 @@ class Tables:
         grown = self._memory_for(table.capacity, Signature.of(columns), table.has_steps)
         self._budget.check(grown - self._memory_for(table.capacity, None, table.has_steps))
 
+    def check_growth(self, table: Table, columns: Columns) -> None:
+        """Refuse rows for whose compressed columns there might be no memory.
+
+        Raises:
+            StorageFullError: there would not be if they did not shrink at all.
+        """
+        if table.signature is None or self._keeper.mapped:
+            return
+        grown = sum(columns[name].nbytes for name in table.signature.packed if name in columns)
+        if grown:
+            try:
+                self._budget.check(grown)
+            except TooLargeError as error:
+                raise StorageFullError(str(error)) from error
+
     def _memory_for(self, capacity: int, signature: Signature | None, has_steps: bool) -> int:
         """Return the memory that a table may come to take: rows that lie in files take none."""
-        return bytes_for(capacity, None if self._keeper.mapped else signature, has_steps)
+        return bytes_for(capacity, signature, has_steps, rows_in_files=self._keeper.mapped)
 
     def _memory_bytes(self) -> int:
-        tables = (served.table for served in self._served.values())
-        return sum(self._memory_for(one.capacity, one.signature, one.has_steps) for one in tables)
+        tables = [served.table for served in self._served.values()]
+        packed = 0 if self._keeper.mapped else sum(one.packed_bytes for one in tables)
+        return packed + sum(
+            self._memory_for(one.capacity, one.signature, one.has_steps) for one in tables
+        )

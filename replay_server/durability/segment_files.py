@@ -55,23 +55,24 @@ class SegmentFiles:
     def open(self, name: str, path: Path, header: bytes, nbytes: int) -> UInt8Array:
         """Return a segment that is there, mapped."""
         self._paths[name] = (path, len(header))
+        self._unsynced.add(name)  # one that was killed may have written it
         mapped = np.memmap(path, np.uint8, "r", len(header), (nbytes,))
         return mapped.view(np.ndarray)
 
     def write(self, name: str, first: int, content: memoryview) -> None:
         """Write bytes from a place on. Raises StorageFullError, OSError."""
         path, start = self._paths[name]
-        _, descriptor = self._opened.get(_column(name), ("", -1))
-        if self._opened.get(_column(name), ("",))[0] != name:
+        opened, descriptor = self._opened.get(_column(name), ("", -1))
+        if opened != name:
             descriptor = self._files.open(path)
             self._keep_open(name, descriptor)
-        self._unsynced.add(name)
         self._files.write(descriptor, [content], start + first)
+        self._unsynced.add(name)  # afterwards: a sync under way may have missed it
 
     def sync(self) -> None:
         """Return when all that was written before is on the disk. Raises OSError."""
-        while self._unsynced:
-            name = self._unsynced.pop()
+        for name in list(self._unsynced):
+            self._unsynced.discard(name)
             try:
                 self._sync(name)
             except BaseException:

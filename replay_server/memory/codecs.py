@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, cast
 
 import lz4.block
 import numpy as np
@@ -13,7 +13,7 @@ from replay_server.memory.arrays import Compression
 
 __all__ = ["Buffer", "Codec", "Lz4", "Zstd", "codec_for"]
 
-Buffer: TypeAlias = bytes | bytearray | memoryview | zstandard.BufferSegment
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _LEVEL: Final = 3
 
@@ -71,10 +71,8 @@ class Zstd:
         np.cumsum(places[:-1, 1], out=places[1:, 0])
         frames = zstandard.BufferWithSegments(b"".join(pieces), places.tobytes())
         sizes = np.full(len(pieces), row_bytes, np.uint64).tobytes()
-        rows: Sequence[Buffer] = self._decompressor.multi_decompress_to_buffer(  # type: ignore[assignment]
-            frames, decompressed_sizes=sizes
-        )
-        return rows
+        rows = self._decompressor.multi_decompress_to_buffer(frames, decompressed_sizes=sizes)
+        return cast("Sequence[Buffer]", rows)  # they have the buffer protocol
 
 
 def codec_for(compression: Compression, dictionary: bytes = b"") -> Codec:

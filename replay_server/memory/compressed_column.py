@@ -157,7 +157,7 @@ class CompressedColumn:
             self._codec = codec_for(self._compression, dictionary)
 
     def rewrite(self, slots: Int64Array, lengths: Int64Array, content: bytes) -> None:
-        """Store the bytes of rows [N] once more where slots lead to, as a crash may have lost them."""
+        """Store the bytes of rows [N] once more where slots lead, as a crash may lose them."""
         ends = np.cumsum(lengths).tolist()
         pieces = [content[end - n : end] for end, n in zip(ends, lengths.tolist(), strict=True)]
         self._log.rewrite(self._locations[slots], pieces)
@@ -206,4 +206,3 @@ class CompressedColumn:
             rows[place] = next(from_packed) if small else piece
         content = bytearray().join(rows)
         return np.frombuffer(content, np.uint8).reshape(len(slots), self.row_bytes)
-

@@ -123,9 +123,7 @@ class SegmentLog:
         """Return the pieces [N] at locations, none of them 0: views."""
         views = {number: segment.array.data for number, segment in self._segments.items()}
         return [
-            views[location >> _NUMBER_SHIFT][
-                (start := location & _OFFSETS) : start + length
-            ]
+            views[location >> _NUMBER_SHIFT][(start := location & _OFFSETS) : start + length]
             for location, length in zip(locations.tolist(), lengths.tolist(), strict=True)
         ]
 
