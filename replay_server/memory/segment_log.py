@@ -24,13 +24,19 @@ __all__ = ["Segment", "SegmentLog", "segment_bytes_for"]
 _NUMBER_SHIFT: Final = 32
 _OFFSETS: Final = (1 << _NUMBER_SHIFT) - 1
 _MOST_BYTES: Final = 1 << 24
+_FEWEST_BYTES: Final = 1 << 16
 _FEWEST_ROWS: Final = 8
 _SEGMENTS_A_TABLE: Final = 256
 
 
 def segment_bytes_for(slots: int, row_bytes: int) -> int:
-    """Return the size of a segment: a small part of what all rows could take, up to 16 MiB."""
-    size = max(slots * row_bytes // _SEGMENTS_A_TABLE, _FEWEST_ROWS * row_bytes)
+    """Return the size of a segment: a small part of what all rows could take, up to 16 MiB.
+
+    What has gone keeps its space until all of its segment has: at most one of them, where rows go
+    in the order in which they came.
+    """
+    fewest = max(_FEWEST_BYTES, _FEWEST_ROWS * row_bytes)
+    size = max(slots * row_bytes // _SEGMENTS_A_TABLE, fewest)
     return max(min(size, _MOST_BYTES), row_bytes)
 
 

@@ -14,9 +14,11 @@ from replay_server.durability import journal
 from replay_server.durability.data_directory import DataDirectory
 from replay_server.durability.files import Files
 from replay_server.durability.keeper import Room, StandingTable
+from replay_server.memory import segment_log
 from replay_server.memory.errors import ReplayError
 from tests.replay_server.durability.recording import AtOnce, Disk, RecordingFiles
 from tests.replay_server.durability.tables import (
+    SEGMENT_BYTES,
     SPECS,
     abandon,
     make,
@@ -185,6 +187,7 @@ def run_program(
 ) -> History:
     assert kind in SPECS
     monkeypatch.setattr(module, "_JOURNAL_RECORDS", RECORDS_A_SEGMENT)
+    monkeypatch.setattr(segment_log, "_FEWEST_BYTES", SEGMENT_BYTES)
     monkeypatch.setattr(journal, "_SPARE", 1 << 14)
     base.mkdir()
     return Program(base, kind, power=power, seed=seed).run(requests, closed=closed)

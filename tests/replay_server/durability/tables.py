@@ -1,6 +1,7 @@
 """Tables in a data directory, random programs on them, and what can be told of their state."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from replay_server.memory.errors import ReplayError
 from replay_server.memory.table import Table
 from replay_wire.complaints import convert
 from replay_wire.specs import TableSpec
+
+COLUMNS = {
+    "observation": {"dtype": "<f8", "shape": [3], "compression": "zstd"},
+    "action": {"dtype": "<i8", "shape": [], "compression": "lz4"},
+    "reward": {"dtype": "<f8", "shape": []},
+    "is_first": {"dtype": "|b1", "shape": []},
+    "is_last": {"dtype": "|b1", "shape": [], "compression": "zstd"},
+    "is_terminal": {"dtype": "|b1", "shape": []},
+}
+SEGMENT_BYTES = 200  # so that segments come and go
 
 SPECS: dict[str, dict[str, Any]] = {
     "rows": {"capacity": 40, "seed": 1},
@@ -43,6 +54,13 @@ SPECS: dict[str, dict[str, Any]] = {
         "items": {"kind": "transition"},
         "max_times_sampled": 1,
     },
+    "compressed_rows": {"capacity": 40, "seed": 1, "max_times_sampled": 2, "columns": COLUMNS},
+    "compressed_transitions": {
+        "capacity": 40,
+        "seed": 1,
+        "items": {"kind": "transition", "n_step": 2, "frame_stack": 2},
+        "columns": COLUMNS,
+    },
     "sequences": {"capacity": 40, "seed": 1, "items": {"kind": "sequence", "length": 3}},
 }
 
@@ -59,6 +77,7 @@ def open_directory(path: Path, files: Files | None = None, *, power: bool = Fals
 
 def make(directory: DataDirectory, kind: str, name: str = "t") -> StandingTable:
     spec = convert(copy.deepcopy(SPECS[kind]), TableSpec).document()
+    spec = json.loads(json.dumps(spec))  # shapes as they come back
     return directory.make(name, {"made": spec, "now": spec})
 
 
