@@ -140,11 +140,7 @@ def signature_of(spec: TableSpec) -> Signature | None:
 def columns_of(signature: Signature) -> dict[str, specs.Column]:
     """Return a signature as a spec has it."""
     return {
-        name: specs.Column(
-            np.dtype(column.dtype).str,  # type: ignore[arg-type]
-            column.shape,
-            column.compression,
-        )
+        name: specs.Column(np.dtype(column.dtype).str, column.shape)  # type: ignore[arg-type]
         for name, column in signature.columns.items()
     }
 

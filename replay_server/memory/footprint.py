@@ -31,15 +31,16 @@ def bytes_for(
 ) -> int:
     """Return the bytes that a table may come to take; without its rows if they are not known.
 
-    What compressed columns hold comes on top of that as it grows; rows in files take no memory.
+    What compressed columns hold comes on top of that as it grows, but for one row, which a draw has
+    to unpack; rows in files take no memory.
     """
     slots = slots_for(capacity)
     slot_bytes = BYTES_A_SLOT + (BYTES_A_STEP if has_steps else 0)
-    dictionaries = 0
+    unpacking = 0
     if signature is not None:
         packed = signature.packed.values()
         slot_bytes += 0 if rows_in_files else signature.row_bytes
         slot_bytes += BYTES_A_PACKED_ROW * len(packed)
-        dictionaries = sum(map(dictionary_bytes, packed))
+        unpacking = sum(dictionary_bytes(column) + column.nbytes for column in packed)
     trees = _TREES * 8 * node_count(slots)
-    return slots * slot_bytes + dictionaries + trees + BYTES_OF_AGES
+    return slots * slot_bytes + unpacking + trees + BYTES_OF_AGES

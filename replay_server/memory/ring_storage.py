@@ -69,7 +69,8 @@ class RingStorage:
 
     @property
     def packed_bytes(self) -> int:
-        """Bytes that compressed rows take now."""
+        """Bytes that compressed rows take; what was retired is not read any more."""
+        self._let_retired_go()
         return sum(column.nbytes for column in self.compressed.values())
 
     @property
@@ -136,9 +137,10 @@ class RingStorage:
         }
 
     def retire(self, slots: Int64Array) -> None:
-        """Let the rows at distinct slots [N] go, though they stay readable until the next change.
+        """Let the rows at distinct slots [N] go, which stay readable until the next change.
 
-        Those that are overwritten need not be told of. Only compressed columns give space back.
+        A draw takes rows away before they are gathered. Those that are overwritten need not be told
+        of. Only compressed columns give space back.
         """
         if self.compressed:
             self._let_retired_go()

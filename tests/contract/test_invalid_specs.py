@@ -53,12 +53,6 @@ def test_capacity_is_required(table: TablePeer):
     assert (answer.status, answer.document["field"]) == (422, "capacity")
 
 
-def test_compressed_columns_come_in_a_later_version(table: TablePeer):
-    answer = table.put(columns={"x": {"dtype": "<i8", "shape": [], "compression": "lz4"}})
-
-    assert (answer.status, answer.document["field"]) == (422, "columns.x.compression")
-
-
 BAD_COLUMN_NAMES = [
     "", "1a", "a b", "a-b", "a.b", "/a", "a/", "a//b", "a/1", "ä", "a" * 65, "a/" + "b" * 65, "a\n",
 ]  # fmt: skip
