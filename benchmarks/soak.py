@@ -10,7 +10,8 @@ request failed, or if the server's resident memory is more than 1.02 times what 
 of the time.
 
 The overload: twice as many connections as there may be, all drawing 1 MB at once, over and over:
-each gets its draw or a 503, quickly; then the same peaceful requests as before are timed again.
+each gets its draw or a 503, quickly, and after a 503 asks again when it was told to. Meanwhile one
+more asks for /healthz; then the same peaceful requests as before are timed again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -66,9 +68,14 @@ class Record:
 
 
 class Client:
-    """A connection, kept alive; a request at a time."""
+    """A connection, kept alive; a request at a time.
+
+    Attributes:
+        retry_after_s: what the last answer said about when to ask again.
+    """
 
     def __init__(self, port: int, record: Record) -> None:
+        self.retry_after_s = 0.0
         self._port, self._record = port, record
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -94,10 +101,11 @@ class Client:
         head = "\r\n".join(lines)
         self._writer.write(head.encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
-        length = next(int(line[15:]) for line in lines if line.startswith("content-length:"))
-        answer = await self._reader.readexactly(length)
-        if "connection: close" in lines:
+        headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+        answer = await self._reader.readexactly(int(headers["content-length"]))
+        if headers.get("connection") == "close":
             self.close()
+        self.retry_after_s = float(headers.get("retry-after", 0.0))
         return int(lines[0].split()[1]), answer
 
     def close(self) -> None:
@@ -219,9 +227,16 @@ async def overload(port: int, pid: int, minutes: float, record: Record, most: in
     async def crowd(client: Client) -> None:
         while time.monotonic() < until:
             await client.ask("sample", "POST", "/v1/tables/soak/sample", body)
+            if client.retry_after_s:
+                await asyncio.sleep(client.retry_after_s * (1 + random.random() / 10))
+
+    async def probe() -> None:
+        while time.monotonic() < until:
+            await caller.ask("healthz meanwhile", "GET", "/healthz")
+            await asyncio.sleep(0.1)
 
     clients = [Client(port, record) for _ in range(2 * most)]
-    await asyncio.gather(watch(pid, record, began, until), *map(crowd, clients))
+    await asyncio.gather(watch(pid, record, began, until), probe(), *map(crowd, clients))
     for client in clients:
         client.close()
     await asyncio.sleep(3.0)  # the refused have their moment

@@ -18,6 +18,7 @@ from replay_server.parameters import ParameterStore
 from replay_server.rows import Rows
 from replay_server.tables import Tables
 from replay_server.traffic import Traffic
+from replay_server.turns import Turns
 from replay_wire.messages import Limits
 
 __all__ = ["ReplayService"]
@@ -33,6 +34,7 @@ class ReplayService:
         draws: what is drawn from them.
         parameters: what actors act with.
         traffic: bytes of requests and answers under way.
+        turns: those in which requests are worked on.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class ReplayService:
         budget = MemoryBudget(limits.memory_limit_bytes)
         self.limits = limits
         self.traffic = Traffic(limits.max_bytes_under_way)
+        self.turns = Turns(limits.max_queue_seconds)
         self.tables = Tables(limits, keeper, standing, budget)
         self.parameters = ParameterStore(shelf or MemoryShelf(budget.check), limits)
         budget.add(lambda: self.parameters.memory_bytes)

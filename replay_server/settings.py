@@ -32,6 +32,7 @@ _MAX_WAIT_S: Final = 600.0
 _MAX_WRITERS: Final = 65_536
 _MAX_STREAMS: Final = 65_536
 _MAX_AHEAD: Final = 64
+_MAX_QUEUE_S: Final = 0.5
 _KEEP_ALIVE_S: Final = 75.0
 _UNLIMITED: Final = 1 << 20
 _SPARE_FILES: Final = 512  # beside connections: the farewells of those refused, tables, logs
@@ -106,6 +107,7 @@ class ServerSettings:
             max_streams_per_table=_MAX_STREAMS,
             max_connections=min(self.max_connections, _most_connections()),
             max_waiting_requests=self.max_waiting_requests,
+            max_queue_seconds=_MAX_QUEUE_S,
             max_requests_ahead=_MAX_AHEAD,
             request_timeout_seconds=float(self.request_timeout),
             answer_timeout_seconds=float(self.answer_timeout),

@@ -343,6 +343,8 @@ class Limits(_Reply, frozen=True):
         max_streams_per_table: streams whose episode is open.
         max_connections: connections at once; beyond it is 503.
         max_waiting_requests: requests that wait for a limiter at once; beyond it is 503.
+        max_queue_seconds: for a request that has come to stand in line before it is worked on, as
+            long as there are many in it; beyond it is 503.
         max_requests_ahead: requests that a connection may bring before the first is answered;
             beyond it the connection is closed.
         request_timeout_seconds: from a request's first byte to its last; beyond it is 408.
@@ -370,6 +372,7 @@ class Limits(_Reply, frozen=True):
     max_streams_per_table: int
     max_connections: int
     max_waiting_requests: int
+    max_queue_seconds: float
     max_requests_ahead: int
     request_timeout_seconds: float
     answer_timeout_seconds: float

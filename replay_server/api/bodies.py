@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -56,6 +56,7 @@ async def read_message(
     default: MediaType,
     limit: int,
     account: Account,
+    turn: Callable[[], Awaitable[None]],
     *,
     may_be_empty: bool = False,
 ) -> Any:
@@ -68,12 +69,13 @@ async def read_message(
         default: the form of a body that does not say which it has.
         limit: bytes that it may have, before and after decompression.
         account: takes the bytes as they come.
+        turn: to be awaited once they are there, before any work is done on them.
         may_be_empty: whether no body at all asks for the message's defaults.
 
     Raises:
         UnsupportedMediaTypeError: neither MessagePack nor JSON, or compressed in an unknown way.
         TooLargeError: more than `limit` bytes, before or after decompression.
-        OverloadedError: too many bytes of others are under way.
+        OverloadedError: too many bytes of others are under way, or `turn` says so.
         WireFormatError: the bytes are no such message.
         ClientGoneError: the client hung up on the way.
     """
@@ -81,6 +83,7 @@ async def read_message(
     body = await _read(receive, headers.content_length, limit, account)
     if coding is not None:
         body = await asyncio.to_thread(decompress, body, coding, limit, account.take)
+    await turn()
     if not body and may_be_empty:
         return message_type()
     decode = codec.decode if form is MediaType.MSGPACK else json_codec.decode_json

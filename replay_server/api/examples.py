@@ -120,6 +120,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
             "max_streams_per_table": 65536,
             "max_connections": 4096,
             "max_waiting_requests": 4096,
+            "max_queue_seconds": 0.5,
             "max_requests_ahead": 64,
             "request_timeout_seconds": 120.0,
             "answer_timeout_seconds": 120.0,

@@ -117,8 +117,15 @@ class WireRoute(APIRoute):
     async def read(
         self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
     ) -> Any:
-        """Return what a request says, beside the names in its path."""
+        """Return what a request says, beside the names in its path, once it is its turn.
+
+        Raises OverloadedError where too many come before it; those who only ask whether the server
+        lives come before all.
+        """
+        turn = self._service.turns.turn
         if self.wire.request is None:
+            if not self.wire.access.is_public:
+                await turn()
             return None
         assert issubclass(self.wire.request, msgspec.Struct)
         limits = self._service.limits
@@ -131,6 +138,7 @@ class WireRoute(APIRoute):
             if self.wire.default is MediaType.MSGPACK
             else limits.max_control_body_bytes,
             account,
+            turn,
             may_be_empty=self.wire.body_optional,
         )
 
