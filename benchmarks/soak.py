@@ -10,8 +10,9 @@ request failed, or if the server's resident memory is more than 1.02 times what 
 of the time.
 
 The overload: twice as many connections as there may be, all drawing 1 MB at once, over and over:
-each gets its draw or a 503, quickly, and after a 503 asks again when it was told to. Meanwhile one
-more asks for /healthz; then the same peaceful requests as before are timed again.
+each gets its draw or a 503, quickly, and after a 503 asks again when it was told to. Twenty more do
+so from a process of their own and time it, since that of the crowd is itself overloaded; /healthz
+is asked for as well. Then the same peaceful requests as before are timed again.
 """
 
 from __future__ import annotations
@@ -222,21 +223,15 @@ async def overload(port: int, pid: int, minutes: float, record: Record, most: in
         await caller.ask("before", "GET", "/v1/tables/soak")
     began = time.monotonic()
     until = began + 60 * minutes
-    body = msgpack.packb({"batch_size": 2048})
-
-    async def crowd(client: Client) -> None:
-        while time.monotonic() < until:
-            await client.ask("sample", "POST", "/v1/tables/soak/sample", body)
-            if client.retry_after_s:
-                await asyncio.sleep(client.retry_after_s * (1 + random.random() / 10))
-
-    async def probe() -> None:
-        while time.monotonic() < until:
-            await caller.ask("healthz meanwhile", "GET", "/healthz")
-            await asyncio.sleep(0.1)
-
+    watcher = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.soak", f"--watch={port}", f"--minutes={minutes}"
+    )
     clients = [Client(port, record) for _ in range(2 * most)]
-    await asyncio.gather(watch(pid, record, began, until), probe(), *map(crowd, clients))
+    await asyncio.gather(
+        watch(pid, record, began, until),
+        watcher.wait(),
+        *(draw_again_and_again(client, until) for client in clients),
+    )
     for client in clients:
         client.close()
     await asyncio.sleep(3.0)  # the refused have their moment
@@ -244,6 +239,34 @@ async def overload(port: int, pid: int, minutes: float, record: Record, most: in
     for _ in range(200):
         await caller.ask("after", "GET", "/v1/tables/soak")
     return peaceful
+
+
+async def draw_again_and_again(client: Client, until: float) -> None:
+    """Draw 1 MB as soon as the last has come, or when it was said to try again."""
+    body = msgpack.packb({"batch_size": 2048})
+    while time.monotonic() < until:
+        await client.ask("sample", "POST", "/v1/tables/soak/sample", body)
+        if client.retry_after_s:
+            await asyncio.sleep(client.retry_after_s * (1 + random.random() / 10))
+
+
+async def watch_overload(port: int, minutes: float) -> Record:
+    """Be some of the crowd, and ask for /healthz beside."""
+    record = Record()
+    until = time.monotonic() + 60 * minutes
+
+    async def probe(client: Client) -> None:
+        while time.monotonic() < until:
+            await client.ask("healthz", "GET", "/healthz")
+            await asyncio.sleep(0.1)
+
+    clients = [Client(port, record) for _ in range(21)]
+    await asyncio.gather(
+        probe(clients[0]), *(draw_again_and_again(client, until) for client in clients[1:])
+    )
+    for client in clients:
+        client.close()
+    return record
 
 
 async def prepare(port: int) -> None:
@@ -268,7 +291,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--server-options", nargs="*", default=[], metavar="OPTION")
+    parser.add_argument("--watch", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.watch is not None:
+        watched = asyncio.run(watch_overload(options.watch, options.minutes))
+        print("\n".join(["meanwhile, from a process of its own:", *watched.lines(), ""]))
+        return
     most = 1000
     limits = [f"--max-connections={most}"] if options.overload else []
     command = [sys.executable, "-m", "replay_server", "serve", "--port=0", "--log-level=error"]

@@ -14,6 +14,7 @@ from typing import Any, cast
 import uvicorn
 from numba.core.event import Event, Listener, install_listener
 
+from replay_server.accepting import Acceptor
 from replay_server.allocator import give_memory_back
 from replay_server.connections import Connection, LimitedConfig
 from replay_server.listening import listen, url_of
@@ -132,11 +133,28 @@ class _Server(uvicorn.Server):
         if self._stop.came:
             self.should_exit = True
             return
-        await super().startup(sockets)
+        try:
+            await super().startup([])
+            self.servers = [self._acceptor(each) for each in sockets or ()]  # type: ignore[misc]
+        except NotImplementedError:  # an event loop of Windows
+            await super().startup(sockets)
         if self.started:
             self._files.watch()
             sys.stdout.write(f"replay-server ready on {self._url}\n")
             sys.stdout.flush()
+
+    def _acceptor(self, listener: socket.socket) -> Acceptor:
+        config = cast("LimitedConfig", self.config)
+
+        def make_protocol() -> asyncio.Protocol:
+            kind: Any = config.http_protocol_class
+            protocol: asyncio.Protocol = kind(
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return protocol
+
+        listener.listen(config.backlog)
+        return Acceptor(listener, make_protocol, config.ssl, config.limits)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_A_LOOK == 0:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from replay_server.errors import OverloadedError
@@ -28,21 +29,19 @@ _SLICE_S: Final = 0.005
 class Turns:
     """The line of one event loop."""
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nobody in line.
 
         Args:
             patience_s: how long a request stands in a line of more than `FEW` before it is refused.
+            clock: tells the time in seconds.
         """
         self._patience_s = patience_s
+        self._clock = clock
         self._line: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slice_began: float | None = None
         self._at_once = 1  # how many of the line a slice has time for
-
-    def __len__(self) -> int:
-        """Return how many stand in line."""
-        return len(self._line)
 
     async def turn(self) -> None:
         """Return when a request may begin with its work; at once unless others have come before it.
@@ -52,7 +51,7 @@ class Turns:
         Raises:
             OverloadedError: there are too many before it.
         """
-        now, loop = time.monotonic(), asyncio.get_running_loop()
+        now, loop = self._clock(), asyncio.get_running_loop()
         if loop is not self._loop:  # one that has ended ends no slice
             self._loop, self._slice_began = loop, None
             self._line.clear()
@@ -73,7 +72,7 @@ class Turns:
     def _end_slice(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let those go on whose turn it is now: they do so in the next round of the loop."""
         assert self._slice_began is not None
-        now = time.monotonic()
+        now = self._clock()
         took = max(now - self._slice_began, _SLICE_S / FEW)
         self._slice_began = None
         if not self._line:

@@ -342,11 +342,13 @@ class Limits(_Reply, frozen=True):
             longest is forgotten.
         max_streams_per_table: streams whose episode is open.
         max_connections: connections at once; beyond it is 503.
+        max_handshakes: TLS handshakes under way at once; beyond it the oldest is broken off.
         max_waiting_requests: requests that wait for a limiter at once; beyond it is 503.
         max_queue_seconds: for a request that has come to stand in line before it is worked on, as
             long as there are many in it; beyond it is 503.
         max_requests_ahead: requests that a connection may bring before the first is answered;
             beyond it the connection is closed.
+        handshake_timeout_seconds: for a TLS handshake; beyond it the connection is closed.
         request_timeout_seconds: from a request's first byte to its last; beyond it is 408.
         answer_timeout_seconds: for a client to take an answer; beyond it the connection is closed.
         keep_alive_seconds: for a connection to do nothing; beyond it it is closed.
@@ -371,9 +373,11 @@ class Limits(_Reply, frozen=True):
     max_writers_per_table: int
     max_streams_per_table: int
     max_connections: int
+    max_handshakes: int
     max_waiting_requests: int
     max_queue_seconds: float
     max_requests_ahead: int
+    handshake_timeout_seconds: float
     request_timeout_seconds: float
     answer_timeout_seconds: float
     keep_alive_seconds: float

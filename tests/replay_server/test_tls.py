@@ -4,11 +4,13 @@ import contextlib
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from replay_server.settings import ServerSettings
 from replay_server.tls import TlsFilesError, reload_certificate, server_context
 from tests.certificates import Certificate
 from tests.server_process import ServerProcess
@@ -157,3 +159,73 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
             with contextlib.suppress(ssl.SSLWantReadError):
                 end.do_handshake()
                 ends.remove(end)
+
+
+# -- handshakes that never end ---------------------------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["uvloop", "asyncio"])
+def hurried(request: pytest.FixtureRequest, certificate: Certificate) -> Iterator[ServerProcess]:
+    """A server that lets a handshake take a second."""
+    server = ServerProcess(
+        "--port=0",
+        f"--tls-cert={certificate.chain}",
+        f"--tls-key={certificate.key}",
+        "--request-timeout=1",
+        fast=request.param,
+    )
+    yield server
+    assert server.stop() == 0
+
+
+def open_files(server: ServerProcess) -> int:
+    return len([*Path(f"/proc/{server.pid}/fd").iterdir()])
+
+
+def knock(server: ServerProcess, count: int) -> list[socket.socket]:
+    """Connect, and never say a word of TLS."""
+    port = int(server.url.rpartition(":")[2])
+    return [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) for _ in range(count)]
+
+
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_a_handshake_that_does_not_end_is_broken_off(hurried: ServerProcess):
+    began = time.monotonic()
+    silent, garbled = knock(hurried, 2)
+    garbled.sendall(b"\x16\x03\x01")
+
+    with silent, garbled:
+        assert is_closed(silent)
+        assert is_closed(garbled)
+    assert time.monotonic() - began < PATIENCE_S / 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a system that tells no open files")
+def test_thousands_of_handshakes_keep_nobody_out(hurried: ServerProcess, certificate: Certificate):
+    before = open_files(hurried)
+    most_handshakes = ServerSettings().limits.max_handshakes
+    kept: list[socket.socket] = []
+    found = []
+    try:
+        for _ in range(10):
+            kept += knock(hurried, 200)
+            port = int(hurried.url.rpartition(":")[2])
+            assert health(port, trusting(certificate)) == 200
+            found.append(open_files(hurried))
+        assert max(found) < before + most_handshakes + 100  # what is being closed takes a moment
+        assert all(is_closed(one) for one in kept)
+    finally:
+        for one in kept:
+            one.close()
+    deadline = time.monotonic() + PATIENCE_S
+    while open_files(hurried) > before + 3 and time.monotonic() < deadline:
+        assert health(port, trusting(certificate)) == 200
+    assert open_files(hurried) <= before + 3  # those of the last question, at most
