@@ -224,14 +224,19 @@ async def overload(port: int, pid: int, minutes: float, record: Record, most: in
     began = time.monotonic()
     until = began + 60 * minutes
     watcher = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.soak", f"--watch={port}", f"--minutes={minutes}"
+        *(sys.executable, "-m", "benchmarks.soak", f"--watch={port}", f"--minutes={minutes}"),
+        stdout=subprocess.PIPE,
     )
+    assert watcher.stdout is not None
+    await watcher.stdout.readline()  # it has its connections
     clients = [Client(port, record) for _ in range(2 * most)]
-    await asyncio.gather(
+    _, watched, *_ = await asyncio.gather(
         watch(pid, record, began, until),
-        watcher.wait(),
+        watcher.stdout.read(),
         *(draw_again_and_again(client, until) for client in clients),
     )
+    await watcher.wait()
+    print(watched.decode())
     for client in clients:
         client.close()
     await asyncio.sleep(3.0)  # the refused have their moment
@@ -261,6 +266,8 @@ async def watch_overload(port: int, minutes: float) -> Record:
             await asyncio.sleep(0.1)
 
     clients = [Client(port, record) for _ in range(21)]
+    await asyncio.gather(*(client.ask("healthz", "GET", "/healthz") for client in clients))
+    print("connected", flush=True)
     await asyncio.gather(
         probe(clients[0]), *(draw_again_and_again(client, until) for client in clients[1:])
     )
@@ -295,7 +302,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.watch is not None:
         watched = asyncio.run(watch_overload(options.watch, options.minutes))
-        print("\n".join(["meanwhile, from a process of its own:", *watched.lines(), ""]))
+        print("\n".join(["meanwhile, from a process of its own:", *watched.lines()]))
         return
     most = 1000
     limits = [f"--max-connections={most}"] if options.overload else []
