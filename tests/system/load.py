@@ -151,6 +151,30 @@ class Sampler:
         self.pending = 0
 
 
+@dataclass
+class Checkpointer:
+    """Writes a checkpoint over and over."""
+
+    rows: int | None = None
+    pending: bool = False
+
+    def run(self, peer: Peer, rng: np.random.Generator) -> None:
+        self.pending = True
+        answer = peer.json("POST", "/v1/checkpoints", {"name": "again"})
+        assert answer.status == 201
+        self.rows, self.pending = answer.document["rows"], False
+
+    def check(self, peer: Peer) -> None:
+        """See that the last one is there, or the one that was being written."""
+        listed = peer.get("/v1/checkpoints", accept="application/json").document["checkpoints"]
+        found = {each["name"]: each["rows"] for each in listed}
+        if not self.pending:
+            assert found == ({} if self.rows is None else {"again": self.rows})
+        elif self.rows is not None:
+            assert [*found] == ["again"]
+        self.rows, self.pending = found.get("again"), False
+
+
 def check_rows(answer: Answer) -> None:
     """See that no row is torn."""
     who, number = answer.column("who"), answer.column("number")
@@ -169,6 +193,7 @@ class Load:
         self.updater = Updater([each for each in self.writers if each.table == "ring"])
         self.samplers = [Sampler("ring", 16), Sampler("steps", 8), Sampler("queue", 2)]
         self.lost_answers = 0
+        self.checkpointer = Checkpointer()
 
     @property
     def rows_acknowledged(self) -> int:
@@ -186,7 +211,7 @@ class Load:
             *(each.run for each in self.samplers),
         ]
         if churn:
-            actors.append(_make_and_drop)
+            actors += [_make_and_drop, self.checkpointer.run]
         seeds = self._rng.integers(1 << 30, size=len(actors)).tolist()
         threads = [
             threading.Thread(target=_until_it_dies, args=(act, url, seed))
@@ -201,6 +226,7 @@ class Load:
         with Peer(url) as peer:
             for table in SPECS:
                 self._check_table(peer, table)
+            self.checkpointer.check(peer)
             for writer in self.writers:
                 writer.repeat_last(peer)
                 if writer.pending is not None:

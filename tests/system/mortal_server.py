@@ -1,7 +1,8 @@
 """A replay server that dies at a chosen operation on its disk: `python -m ... PLAN serve ...`.
 
 PLAN is `KIND:COUNT`: SIGKILL at the COUNT-th operation of that kind, in the middle of it where it
-has one. `never:0` is a server like any other.
+has one; `restore-KIND:COUNT` counts them from the first file on that is copied to be restored.
+`never:0` is a server like any other.
 """
 
 import os
@@ -22,18 +23,24 @@ class MortalFiles(Files):
     """The real file system, until the chosen operation."""
 
     plan = ("never", 0)
+    restores = False
 
     def __init__(self) -> None:
         self._left = self.plan[1]
+        self._is_armed = not self.restores
 
     def _is_last(self, kind: str) -> bool:
-        if kind == self.plan[0]:
-            self._left -= 1
-        return kind == self.plan[0] and not self._left
+        if not self._is_armed or kind != self.plan[0]:
+            return False
+        self._left -= 1
+        return not self._left
 
     def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
-        is_index = Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".npy"
-        if self._is_last("index" if is_index else "journal"):
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        kind = "index" if path.suffix == ".npy" else "journal"
+        if "checkpoints" in path.parts:
+            kind = "checkpoint"
+        if self._is_last(kind):
             content = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
             super().write(descriptor, [content[: len(content) // 2]], offset)
             die()
@@ -43,6 +50,14 @@ class MortalFiles(Files):
         super().reserve(descriptor, offset, length)
         if self._is_last("reserve"):
             die()
+
+    def copy(self, source: Path, target: Path, *, synced: bool) -> None:
+        self._is_armed = True
+        if self._is_last("copy"):
+            content = source.read_bytes()
+            target.write_bytes(content[: len(content) // 2])
+            die()
+        super().copy(source, target, synced=synced)
 
     def rename(self, source: Path, target: Path) -> None:
         if self._is_last("rename"):
@@ -70,7 +85,8 @@ def die() -> None:
 
 if __name__ == "__main__":
     kind, count = sys.argv[1].split(":")
-    MortalFiles.plan = (kind, int(count))
+    MortalFiles.plan = (kind.removeprefix("restore-"), int(count))
+    MortalFiles.restores = kind.startswith("restore-")
     keeping.Files = MortalFiles  # type: ignore[misc]
     data_directory._JOURNAL_RECORDS = 100  # type: ignore[misc]
     main(sys.argv[2:])
