@@ -210,6 +210,8 @@ def found_in(path: Path, *, power: bool = False, goes_on: bool = True) -> dict[s
     found = state_of(directory)
     if not goes_on:
         abandon(directory)
+        for standing in directory.tables:
+            standing.arrays.close()
         return found
     rng = np.random.default_rng(3)
     for standing in directory.tables:

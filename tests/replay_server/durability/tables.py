@@ -85,9 +85,6 @@ def abandon(directory: DataDirectory) -> None:
     """Leave a directory as a process that was killed leaves it, its threads at rest."""
     directory._writer.close()
     directory._syncer.close()
-    directory._journal.close()
-    for kept in directory._standing.values():
-        kept.arrays.close()
     directory.layout.close()
 
 
