@@ -108,4 +108,4 @@ compose: ## the server and an agent in containers
 	$(COMPOSE) up --build --abort-on-container-exit --exit-code-from agent
 
 clean:          ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

@@ -17,6 +17,7 @@ from schemathesis.transport.serialization import Binary
 from replay_wire.arrays import DTYPES
 
 MSGPACK: Final = "application/msgpack"
+NAMES: Final = ("transitions", "other", "gone")
 
 
 @schemathesis.serializer(MSGPACK)
@@ -34,10 +35,16 @@ def deserialize(_: schemathesis.DeserializationContext, response: Any) -> Any:
 
 
 @schemathesis.hook
-def map_path_parameters(_: Any, path_parameters: Any) -> Any:
-    """Return few names in the place of many, so that something stands under most of them."""
+def map_path_parameters(context: schemathesis.HookContext, path_parameters: Any) -> Any:
+    """Return few names in the place of many, so that something stands under most of them.
+
+    What is deleted has other names: what `NAMES` stand for stays.
+    """
+    names = NAMES
+    if context.operation is not None and context.operation.method.upper() == "DELETE":
+        names = ("gone",)
     return {
-        key: f"name{len(value) % 3}" if isinstance(value, str) and value.isalnum() else value
+        key: names[len(value) % len(names)] if isinstance(value, str) and len(value) > 1 else value
         for key, value in (path_parameters or {}).items()
     }
 
@@ -49,11 +56,11 @@ def _with_bytes(value: Any) -> Any:
         return [_with_bytes(one) for one in value]
     if not isinstance(value, dict):
         return value
-    if isinstance(value.get("data"), list) and value.get("dtype") in DTYPES:
+    if isinstance(value.get("data"), list):
         try:
             data = np.array(value["data"]).astype(DTYPES[value["dtype"]]).tobytes()
             return {**value, "data": data}
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, KeyError):
             return value
     return {key: _with_bytes(one) for key, one in value.items()}
 
