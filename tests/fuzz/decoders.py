@@ -19,7 +19,8 @@ from replay_wire import codec, json_codec, messages
 from replay_wire.arrays import Array
 from replay_wire.errors import WireFormatError
 from tests.fuzz.growth import check_growth, peak_kib
-from tests.fuzz.requests import JSON_FLAG, Request, pack, parse, valid_programs
+from tests.fuzz.programs import valid_programs
+from tests.fuzz.requests import JSON_FLAG, Request, pack, parse
 
 KINDS: Final = sorted(EXAMPLES, key=lambda kind: kind.__name__)
 # Their specs and parts of specs are maps of anything, which there is not always a form for.

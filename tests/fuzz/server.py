@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import Any, Final
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -14,6 +13,7 @@ from replay_server.settings import ServerSettings
 from replay_wire.endpoints import MIXED_SAMPLE
 from replay_wire.messages import Limits
 from tests.fuzz.answers import Answer
+from tests.fuzz.exchange import exchange
 from tests.fuzz.growth import check_growth, peak_kib
 from tests.fuzz.instant_loop import InstantLoop
 from tests.fuzz.requests import Request, parse
@@ -36,6 +36,7 @@ class _Narrow(ServerSettings):
             max_columns=8,
             max_writers_per_table=4,
             max_parameters=2,
+            max_waiting_requests=2,
         )
 
 
@@ -50,16 +51,16 @@ class _Foreseen(logging.Handler):
 
 
 class Server:
-    """The server, with the tables of `tests.fuzz.tables`."""
+    """The server, with the tables of `tests.fuzz.tables`; an input's requests come in turn."""
 
     def __init__(self) -> None:
-        self._app = create_app(_Narrow(max_body_bytes=_BODY_BYTES, memory_limit_bytes=1 << 20))
+        self.app = create_app(_Narrow(max_body_bytes=_BODY_BYTES, memory_limit_bytes=2 << 20))
+        self.standing = Standing(self.app.state.service)
         self._documented = {
             (method.upper(), path): {int(status) for status in operation["responses"]}
-            for path, item in self._app.openapi()["paths"].items()
+            for path, item in self.app.openapi()["paths"].items()
             for method, operation in item.items()
         }
-        self._standing = Standing(self._app.state.service)
         self._loop = InstantLoop()
         self._log = _Foreseen()
         logger = logging.getLogger("replay_server")
@@ -73,37 +74,43 @@ class Server:
         logging.getLogger("replay_server").removeHandler(self._log)
 
     def feed(self, data: bytes) -> list[int]:
-        """Send an input's requests one after another; return their statuses.
+        """Send an input's requests; return their statuses.
 
         Raises:
             AssertionError: something that has to hold does not.
             Exception: the server let one out.
         """
         peak = peak_kib()
-        requests = parse(data)
+        self._log.error = None
         is_sampled = crc32(data) % _LOOKED_AT_WHOLE == 0
         try:
-            return self._loop.run_until_complete(self._all(requests, is_sampled))
+            return self._loop.run_until_complete(self.send(parse(data), is_sampled))
         finally:
-            self._standing.lay_out()
+            self.standing.lay_out()
             check_growth(peak)
 
-    def _named_by(self, request: Request) -> set[str]:
-        """Return the names of what a request is about."""
-        path = request.endpoint.path
-        if "/parameters" in path:
-            return {PARAMETERS}
-        if "{table}" in path:
-            return {request.name}
-        return {name for name in SPECS if name.encode() in request.body}
+    async def send(self, requests: list[Request], is_sampled: bool) -> list[int]:
+        """Send requests, check what came of them, and return their statuses.
 
-    async def _all(self, requests: list[Request], is_sampled: bool) -> list[int]:
-        return [await self._one(request, is_sampled) for request in requests]
+        Args:
+            requests: up to three.
+            is_sampled: whether to look at all that stands, after each of them.
+        """
+        statuses = []
+        for request in requests:
+            answer = await exchange(self.app, request)
+            assert answer is not None
+            told = self.check(request, answer)
+            names = self.standing.names() if is_sampled else self.named_by(request, answer)
+            changed = self.changed(names)
+            assert not (changed and answer.is_refusal), f"a refusal changed {changed}: {told}"
+            statuses.append(answer.status)
+        self.standing.check_quiet()
+        return statuses
 
-    async def _one(self, request: Request, is_sampled: bool) -> int:
-        endpoint, standing = request.endpoint, self._standing
-        self._log.error = None
-        answer = await self._exchange(request)
+    def check(self, request: Request, answer: Answer) -> str:
+        """Check an answer by itself; return it as text."""
+        endpoint = request.endpoint
         told = f"{answer.status} of {endpoint.method} {request.path}: {answer.body[:300]!r}"
         assert self._log.error is None, f"{told}: {self._log.error!r}"
         is_nowhere = request.name.count("/") and "{" in endpoint.path
@@ -112,45 +119,25 @@ class Server:
         answer.check(endpoint)
         self.requests += 1
         self.refused += answer.is_refusal
-        is_mixed = endpoint is MIXED_SAMPLE and not answer.is_refusal  # however it told their names
-        looked_at = standing.names() if is_mixed or is_sampled else self._named_by(request)
-        for name in looked_at:
-            before = standing.fingerprint(name)
-            if standing.look(name) != before:
-                assert not answer.is_refusal, f"a refused request changed {name}: {told}"
-                standing.check(name)
-        return answer.status
+        return told
 
-    async def _exchange(self, request: Request) -> Answer:
-        chunks, sent = request.chunks(), list[Any]()
-        events = [
-            {"type": "http.request", "body": chunk, "more_body": place < len(chunks) - 1}
-            for place, chunk in enumerate(chunks)
-        ]
+    def named_by(self, request: Request, answer: Answer) -> set[str]:
+        """Return the names of what a request is about."""
+        path = request.endpoint.path
+        if "/parameters" in path:
+            return {PARAMETERS}
+        if "{table}" in path:
+            return {request.name}
+        if request.endpoint is MIXED_SAMPLE and not answer.is_refusal:
+            return self.standing.names()  # however it told their names
+        return {name for name in SPECS if name.encode() in request.body}
 
-        async def receive() -> dict[str, Any]:
-            if events:
-                return events.pop(0)
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        async def send(event: Any) -> None:
-            sent.append(event)
-
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.endpoint.method,
-            "scheme": "http",
-            "path": request.path,
-            "raw_path": request.path.encode(),
-            "root_path": "",
-            "query_string": request.query,
-            "headers": request.headers(),
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 2),
-        }
-        await self._app(scope, receive, send)
-        body = b"".join(bytes(event.get("body", b"")) for event in sent[1:])
-        return Answer(sent[0]["status"], dict(sent[0]["headers"]), body)
+    def changed(self, names: set[str]) -> list[str]:
+        """Look at what stands under some names; return those of what has changed, checked."""
+        changed = []
+        for name in names:
+            before = self.standing.fingerprint(name)
+            if self.standing.look(name) != before:
+                self.standing.check(name)
+                changed.append(name)
+        return changed

@@ -14,6 +14,7 @@ import numpy as np
 
 from replay_server.durability.parameter_shelf import Inventory
 from replay_server.errors import UnknownTableError
+from replay_server.memory.arrays import AnyArray
 from replay_server.memory.table import Table
 from replay_server.service import ReplayService
 from replay_server.tables import ServedTable
@@ -68,6 +69,13 @@ class Standing:
         one = self._find(name)
         if one is not None:
             _check_table(one.table)
+
+    def check_quiet(self) -> None:
+        """Check that nothing is under way, and nobody waits."""
+        service = self._service
+        assert service.traffic.under_way == 0
+        assert not service.parameters._waiting
+        assert not any(len(served.line) for served in service.tables._served.values())
 
     def lay_out(self) -> None:
         """Put back what has changed since, as far as it was looked at, keys and all."""
@@ -130,7 +138,15 @@ def _fingerprint(served: ServedTable) -> Fingerprint:
         table.sample_ages.drawn,
         *(array.tobytes() for name, array in arrays.index.items() if name != "ages"),
         *(array.tobytes() for array in arrays.columns.values()),
+        *(rows.tobytes() for rows in _unpacked(table).values()),
     )
+
+
+def _unpacked(table: Table) -> dict[str, AnyArray]:
+    """Return the rows of compressed columns."""
+    columns = {} if table.signature is None else table.signature.columns
+    names = [name for name, column in columns.items() if column.is_packed]
+    return table.rows_at(table.live_slots(), names) if names else {}
 
 
 def _parameters(service: ReplayService) -> Fingerprint:

@@ -53,6 +53,14 @@ SPECS: Final[dict[str, dict[str, Any]]] = {
         "items": {"kind": "sequence", "length": 3, "period": 2},
         "seed": 8,
     },
+    "packed": {
+        "capacity": 4,
+        "columns": {
+            "x": {"dtype": "<f4", "shape": [2], "compression": "zstd"},
+            "a": {"dtype": "<i8", "shape": [], "compression": "lz4"},
+        },
+        "seed": 9,
+    },
 }
 STEPS: Final = ("transitions", "sequences")
 EMPTY: Final = ("open",)

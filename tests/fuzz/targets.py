@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from tests.fuzz.crowd import Crowd
 from tests.fuzz.decoders import Decoders, valid_bodies
-from tests.fuzz.requests import valid_inputs
+from tests.fuzz.programs import valid_inputs, waiting_inputs
 from tests.fuzz.server import Server
 
 
@@ -26,4 +27,8 @@ class Kind:
     valid_inputs: Callable[[], list[bytes]]
 
 
-TARGETS: Final = {"decoders": Kind(Decoders, valid_bodies), "server": Kind(Server, valid_inputs)}
+TARGETS: Final = {
+    "decoders": Kind(Decoders, valid_bodies),
+    "server": Kind(Server, valid_inputs),
+    "crowd": Kind(Crowd, waiting_inputs),
+}

@@ -8,7 +8,8 @@ import pytest
 from tests.fuzz.corpus import corpus
 from tests.fuzz.decoders import Decoders, valid_bodies
 from tests.fuzz.mutator import Mutator
-from tests.fuzz.requests import ENDPOINTS, Request, pack, parse, valid_inputs, valid_programs
+from tests.fuzz.programs import valid_inputs, valid_programs
+from tests.fuzz.requests import ENDPOINTS, Request, pack, parse
 from tests.fuzz.server import Server
 from tests.fuzz.targets import TARGETS
 
