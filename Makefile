@@ -9,6 +9,7 @@ FUZZ_VENV    := .venv-fuzz
 FUZZ_BIN     := $(FUZZ_VENV)/bin
 FUZZ_STAMP   := $(FUZZ_VENV)/.installed
 FUZZ_SECONDS ?= 600
+FUZZ_TARGETS := decoders server crowd
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -48,13 +49,15 @@ test-mutations: install ## mistakes put into the code one by one: does the test 
 	$(BIN)/python -m tests.mutations
 
 fuzz: $(FUZZ_STAMP) ## bytes that nobody foresaw, FUZZ_SECONDS for each target, then `fuzz-api`
-	$(FUZZ_BIN)/python -m tests.fuzz decoders .fuzz/decoders/inputs -max_total_time=$(FUZZ_SECONDS)
-	$(FUZZ_BIN)/python -m tests.fuzz server .fuzz/server/inputs -max_total_time=$(FUZZ_SECONDS)
+	for target in $(FUZZ_TARGETS); do \
+		$(FUZZ_BIN)/python -m tests.fuzz $$target .fuzz/$$target/inputs -max_total_time=$(FUZZ_SECONDS) || exit; \
+	done
 	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)
 
 fuzz-long: $(FUZZ_STAMP) ## until a million inputs are done and ten minutes bring nothing new
-	$(FUZZ_BIN)/python -m tests.fuzz.long_run decoders .fuzz/decoders/inputs
-	$(FUZZ_BIN)/python -m tests.fuzz.long_run server .fuzz/server/inputs
+	for target in $(FUZZ_TARGETS); do \
+		$(FUZZ_BIN)/python -m tests.fuzz.long_run $$target .fuzz/$$target/inputs || exit; \
+	done
 
 fuzz-api: $(FUZZ_STAMP) ## requests made of the OpenAPI document, to a real server
 	$(FUZZ_BIN)/python -m tests.fuzz.api $(FUZZ_SECONDS)

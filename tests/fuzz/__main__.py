@@ -1,6 +1,6 @@
 """`python -m tests.fuzz TARGET FOLDER [libFuzzer's options]`: coverage-guided fuzzing.
 
-TARGET is `decoders` or `server`. FOLDER gets the inputs that reached something new. It starts from
+TARGET is `decoders`, `server` or `crowd`. FOLDER gets the inputs that reached something new. It starts from
 the valid ones and the corpus. Ends at the first input of which something does not hold, and leaves
 it in FOLDER's parent.
 """
