@@ -1,8 +1,8 @@
 """`python -m tests.fuzz TARGET FOLDER [libFuzzer's options]`: coverage-guided fuzzing.
 
-TARGET is `decoders`, `server` or `crowd`. FOLDER gets the inputs that reached something new. It starts from
-the valid ones and the corpus. Ends at the first input of which something does not hold, and leaves
-it in FOLDER's parent.
+TARGET is `decoders`, `server` or `crowd`. FOLDER gets the inputs that reached something new. It
+starts from the valid ones and the corpus. Ends at the first input of which something does not hold,
+and leaves it in FOLDER's parent.
 """
 
 from __future__ import annotations
