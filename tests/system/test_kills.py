@@ -30,6 +30,7 @@ INSIDE = {
     "remove": 3,
     "checkpoint": 60,
 }
+DEFAULTS = {"SEED": 7, "PATIENCE_S": 3}
 AT_START = {"journal": 2, "rename": 1, "index": 3}
 
 
@@ -54,17 +55,20 @@ class MortalServer:
         line = self.process.stdout.readline()
         return line.removeprefix(READY).strip() if line.startswith(READY) else None
 
-    def end(self, after_s: float | None) -> None:
-        """Wait for its death; after some time, if any, it is killed."""
+    def end(self, after_s: float) -> bool:
+        """Wait for its death; after some time it is killed. Return whether it died as planned."""
+        as_planned = True
         try:
             self.process.wait(after_s)
         except subprocess.TimeoutExpired:
+            as_planned = False
             self.process.kill()
         code = self.process.wait()
         self._alarm.cancel()
         assert self.process.stdout is not None
         self.process.stdout.close()
         assert code == -9, f"it ended by itself, with {code}"
+        return as_planned
 
 
 def some_plan(rng: np.random.Generator) -> tuple[str, str]:
@@ -88,7 +92,7 @@ def kill_again_and_again(
         server = MortalServer(folder / "data", plan)
         if kind == "start":  # after a moment, should it not come to the operation by itself
             threading.Timer(float(rng.random()) * 2, server.process.kill).start()
-        url = server.url()
+        url, as_planned = server.url(), True
         if url is not None:
             try:
                 with Peer(url) as peer:
@@ -98,11 +102,12 @@ def kill_again_and_again(
                 pass  # it died meanwhile, and the next one is checked
             else:
                 threads = load.run(url, churn=True)
-                server.end(float(rng.random()) if kind == "instant" else patience_s)
+                wait_s = float(rng.random()) if kind == "instant" else patience_s
+                as_planned = server.end(wait_s)
                 for thread in threads:
                     thread.join()
-        server.end(0.0 if kind == "start" else patience_s)
-        counts[kind] += 1
+        as_planned = server.end(0.0 if kind == "start" else patience_s) and as_planned
+        counts[kind if kind in ("instant", "start") or as_planned else f"{kind}, late"] += 1
     return counts, load
 
 
@@ -126,7 +131,8 @@ def test_a_server_that_is_killed_under_load_loses_nothing(tmp_path: Path):
 def test_two_hundred_kills_lose_nothing(tmp_path: Path):
     began = time.monotonic()
     kills = int(os.environ.get("CRASH_KILLS", "200"))
-    counts, load = kill_again_and_again(tmp_path, kills, seed=7)
+    seed, patience_s = (int(os.environ.get(f"CRASH_{name}", d)) for name, d in DEFAULTS.items())
+    counts, load = kill_again_and_again(tmp_path, kills, seed, patience_s)
 
     check_at_the_end(tmp_path, load)
     sys.stderr.write(
