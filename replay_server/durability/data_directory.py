@@ -185,11 +185,13 @@ class DataDirectory:
             arrays.read_index()
             arrays.reserve_index()
             restore_table(table, memo, folder)
-        except OSError as error:
+        except BaseException as error:
             self._files.remove_folder(own)
-            raise StorageFullError(str(error)) from error
-        except BaseException:
-            self._files.remove_folder(own)
+            if isinstance(error, OSError):
+                raise StorageFullError(str(error)) from error
+            if isinstance(error, DataDirectoryError) and error.path.is_relative_to(own):
+                path = folder / error.path.relative_to(own)  # the one that it is a copy of
+                raise DataDirectoryError(path, error.reason) from error
             raise
         changes.clear()
         arrays.expect_new()

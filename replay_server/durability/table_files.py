@@ -316,7 +316,9 @@ def _check_npy(path: Path, header: bytes, size: int) -> None:
             found = file.read(len(header))
         there = path.stat().st_size
     except OSError as error:
-        raise DataDirectoryError(path, f"it can't be read ({error}); restore a copy") from error
+        raise DataDirectoryError(
+            path, f"it can't be read ({error.strerror}); restore a copy"
+        ) from error
     if found != header:
         raise DataDirectoryError(path, "its header is not this array's; restore a copy")
     if there != size:
