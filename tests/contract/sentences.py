@@ -1,6 +1,6 @@
 """docs/protocol.md cut into statements, and which tests hold each of them.
 
-`sentences.txt` beside this is the text of sections 1 to 6 and 9, whole and in its order, cut at
+`sentences.txt` beside this is the text of sections 1 to 9, whole and in its order, cut at
 least at every full stop, semicolon, row and line of code. Under each statement stand, indented, the
 tests that hold it, or after a dash why no test does. A test is `module.name`, both without `test_`,
 of this folder, or `folder/module.name` of another one in `tests`.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 TESTS = FOLDER.parent
-SECTIONS = ("1", "2", "3", "4", "5", "6", "9")
+SECTIONS = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 _PROTOCOL = TESTS.parent / "docs" / "protocol.md"
 _TABLE = FOLDER / "sentences.txt"
 

@@ -1,8 +1,10 @@
 """Section 8 of docs/protocol.md: checkpoints, and what a restart leaves as it was."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -157,6 +159,90 @@ def test_who_waits_at_a_restore_is_sent_away(kept: TablePeer):
     answer = waiting.answer()
     assert (answer.status, answer.code) == (503, "unavailable")
     assert "retry-after" in answer.headers
+
+
+def test_a_checkpoint_is_of_one_instant_and_others_go_on_meanwhile(kept: TablePeer):
+    first, second = (TablePeer(kept.peer, name).make(capacity=4_000) for name in ("a", "b"))
+    first.fill(range(4_000))
+    second.fill(range(4_000))
+    put(first.peer, "ballast", bytes(32 << 20))  # so that writing takes its time
+    answers: list[int] = []
+
+    def write_aside() -> None:
+        with Peer(f"http://{first.peer.address}") as peer:
+            answers.append(write(peer, "instant").status)
+
+    writing, done_meanwhile = Thread(target=write_aside), 0
+    writing.start()
+    while writing.is_alive():  # each number goes into the first table before it does into the other
+        number = [50_000 + done_meanwhile]
+        assert first.insert(number).status == second.insert(number).status == 200
+        assert first.sample(1).status == 200
+        done_meanwhile += 1
+    writing.join()
+    assert answers == [201]
+    assert done_meanwhile > 3
+
+    restore(first.peer, "instant")
+
+    ahead, behind = ({x for x, _ in table.contents().values()} for table in (first, second))
+    assert len(ahead) == len(behind) == 4_000
+    assert len(ahead - behind) <= 1
+    assert behind - ahead <= {min(behind)}  # what the first table's newest row has overwritten
+
+
+def test_what_is_half_written_is_not_listed(kept: TablePeer, folder: Path):
+    whole = write(kept.peer, "whole").document
+    (source,) = (folder / "checkpoints").glob("whole@*")
+    half = shutil.copytree(source, folder / "checkpoints" / "half@00000001")
+    (half / "state").unlink()  # what is written last
+    shutil.copytree(source, folder / "checkpoints" / "begun@00000001.partial")
+
+    found = kept.peer.get("/v1/checkpoints").document["checkpoints"]
+
+    assert whole in found
+    assert not {"half", "begun"} & {one["name"] for one in found}
+    shutil.rmtree(half)
+
+
+def test_the_server_is_not_ready_while_it_restores(kept: TablePeer):
+    put(kept.peer, "ballast", bytes(32 << 20))
+    write(kept.peer, "large")
+    answers: list[int] = []
+
+    def restore_aside() -> None:
+        with Peer(f"http://{kept.peer.address}") as peer:
+            answers.append(restore(peer, "large").status)
+
+    restoring = Thread(target=restore_aside)
+    restoring.start()
+    seen = {kept.peer.get("/readyz").status}
+    while restoring.is_alive():
+        seen.add(kept.peer.get("/readyz").status)
+    restoring.join()
+
+    assert answers == [200]
+    assert seen <= {200, 503}
+    assert 503 in seen
+    assert kept.peer.get("/readyz").status == 200
+
+
+def test_a_restart_goes_on_with_the_saved_random_state(tmp_path: Path):
+    options = ("--port=0", f"--data-dir={tmp_path}")
+    server = ServerProcess(*options)
+    with Peer(server.url) as peer:
+        one, other = TablePeer(peer, "one").make(seed=5), TablePeer(peer, "other").make(seed=5)
+        one.fill(range(50))
+        other.fill(range(50))
+        assert one.sample(7).document["keys"] == other.sample(7).document["keys"]
+        expected = one.sample(9).document["keys"]
+    assert server.stop() == 0
+
+    server = ServerProcess(*options)
+    with Peer(server.url) as peer:
+        assert TablePeer(peer, "other").sample(9).document["keys"] == expected
+        assert TablePeer(peer, "one").sample(9).document["keys"] != expected
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])

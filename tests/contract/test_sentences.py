@@ -13,8 +13,7 @@ from tests.names import exists
 
 TABLE = statements()
 REASONS = re.compile(
-    r"no promise: .+|another issue: (restart|restore|restart and restore|compressed columns"
-    r"|parameters and checkpoints|a data directory|load and its limits)"
+    r"no promise: .+|another issue: (compressed columns|load and its limits|page and metrics)"
 )
 
 

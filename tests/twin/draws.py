@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_ORDERED = 5  # items of which every order is tried
 PARTS = ("probabilities", "weights", "priorities", "times_sampled", "ages")
 Request = dict[str, Any]
+_Left = tuple[tuple[float, int], ...]
+"""How many items may be drawn how often: (times, items) by times."""
 
 
 def is_ordered(table: TwinTable) -> bool:
@@ -70,34 +72,52 @@ def outcomes_of_choice(table: TwinTable, batch_size: int, batches: int) -> set[s
     if is_ordered(table):
         in_order = order(table, items)
         left = [limit - row.times_sampled if limit else math.inf for row in in_order]
-        return {None if _lasts(left, batch_size, batches, distinct) else "rate_limited"}
-    best = sorted(left, reverse=True)
-    worst = sorted(left)
-    ends: set[str | None] = set()
-    if _lasts(best, batch_size, batches, distinct, again=True):
-        ends.add(None)
-    if not _lasts(worst, batch_size, batches, distinct, again=False):
-        ends.add("rate_limited")
-    return ends
-
-
-def _lasts(
-    left: list[float], batch_size: int, batches: int, distinct: bool, again: bool | None = None
-) -> bool:
-    """Whether draws of the first ones, left[i] times each, last for all batches.
-
-    `again` sorts anew after each batch: those that can be drawn most often first, or last.
-    """
+        return {None if _lasts(left, batch_size, batches) else "rate_limited"}
     if not distinct:
-        return sum(left) >= batch_size * batches
+        return {None if sum(left) >= batch_size * batches else "rate_limited"}
+    return _ends_of_distinct_draws(left, batch_size, batches)
+
+
+def _lasts(left: list[float], batch_size: int, batches: int) -> bool:
+    """Whether draws of the first ones, left[i] times each, last for all batches."""
     for _ in range(batches):
         left = [times for times in left if times > 0]
         if len(left) < batch_size:
             return False
         left = [times - (place < batch_size) for place, times in enumerate(left)]
-        if again is not None:
-            left.sort(reverse=again)
     return True
+
+
+def _ends_of_distinct_draws(left: list[float], batch_size: int, batches: int) -> set[str | None]:
+    """What may come of batches of any distinct items that may be drawn left[i] times each.
+
+    Which items a batch takes decides how many are left for the next: all ways are gone, told apart
+    by how many items may be drawn how often.
+    """
+    ends: set[str | None] = set()
+    reached = {tuple(sorted(Counter(left).items()))}
+    for _ in range(batches):
+        enough = {state for state in reached if sum(count for _, count in state) >= batch_size}
+        if enough != reached:
+            ends.add("rate_limited")
+        reached = {after for state in enough for after in _after_a_batch(state, batch_size)}
+    return ends | {None} if reached else ends
+
+
+def _after_a_batch(state: _Left, batch_size: int) -> set[_Left]:
+    """What may be left once a batch has taken so many distinct items."""
+    if not state:
+        return {()} if batch_size == 0 else set()
+    (times, count), *others = state
+    ways: set[_Left] = set()
+    for taken in range(min(count, batch_size) + 1):
+        for rest in _after_a_batch(tuple(others), batch_size - taken):
+            after = Counter(dict(rest))
+            after[times] += count - taken
+            if times > 1:
+                after[times - 1] += taken
+            ways.add(tuple(sorted((+after).items())))
+    return ways
 
 
 def order(table: TwinTable, items: list[Row]) -> list[Row]:
