@@ -2,13 +2,15 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.contract.peer import Peer, TablePeer
+from tests.contract.peer import Peer, TablePeer, array
 from tests.server_process import ServerProcess
 
 
@@ -161,32 +163,37 @@ def test_who_waits_at_a_restore_is_sent_away(kept: TablePeer):
     assert "retry-after" in answer.headers
 
 
+def wide_rows(numbers: Sequence[int]) -> dict[str, Any]:
+    """An insert of rows of 4 kB, so that a checkpoint takes its time."""
+    wide = array("|u1", np.zeros((len(numbers), 4096)))
+    return {"columns": {"x": array("<i8", numbers), "wide": wide}}
+
+
 def test_a_checkpoint_is_of_one_instant_and_others_go_on_meanwhile(kept: TablePeer):
-    first, second = (TablePeer(kept.peer, name).make(capacity=4_000) for name in ("a", "b"))
-    first.fill(range(4_000))
-    second.fill(range(4_000))
-    put(first.peer, "ballast", bytes(32 << 20))  # so that writing takes its time
+    tables = [TablePeer(kept.peer, name).make(capacity=2_000) for name in ("a", "b")]
+    for table in tables:
+        assert table.post("insert", wide_rows(range(2_000))).status == 200
     answers: list[int] = []
 
     def write_aside() -> None:
-        with Peer(f"http://{first.peer.address}") as peer:
+        with Peer(f"http://{kept.peer.address}") as peer:
             answers.append(write(peer, "instant").status)
 
     writing, done_meanwhile = Thread(target=write_aside), 0
     writing.start()
-    while writing.is_alive():  # each number goes into the first table before it does into the other
-        number = [50_000 + done_meanwhile]
-        assert first.insert(number).status == second.insert(number).status == 200
-        assert first.sample(1).status == 200
+    while writing.is_alive():  # numbers go into the first table before they do into the other
+        for table in tables:
+            assert table.post("insert", wide_rows([50_000 + done_meanwhile])).status == 200
+            assert table.sample(1, columns=["x"]).status == 200
         done_meanwhile += 1
     writing.join()
     assert answers == [201]
     assert done_meanwhile > 3
 
-    restore(first.peer, "instant")
+    restore(kept.peer, "instant")
 
-    ahead, behind = ({x for x, _ in table.contents().values()} for table in (first, second))
-    assert len(ahead) == len(behind) == 4_000
+    ahead, behind = ({x for x, _ in table.contents().values()} for table in tables)
+    assert len(ahead) == len(behind) == 2_000
     assert len(ahead - behind) <= 1
     assert behind - ahead <= {min(behind)}  # what the first table's newest row has overwritten
 
