@@ -87,7 +87,7 @@ class Rows:
         def attempt() -> InsertReply:
             if served.table.signature is None:
                 self._tables.check_new_columns(served.table, columns)
-            self._tables.check_growth(served.table, columns)
+            self._tables.check_growth(served, columns)
             with self._keeper.step((served.standing, _room_for(served.table, columns))):
                 keys, duplicate = served.table.insert(columns, *more)
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)

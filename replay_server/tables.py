@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -36,15 +37,26 @@ from replay_wire.specs import RowItems, TableSpec
 
 __all__ = ["ServedTable", "Tables"]
 
+_REMEMBERED_STEP: Final = 1 << 18
+
 
 @dataclass(eq=False)
 class ServedTable:
-    """A table that is kept, its spec as it was made and as it was changed, and its line."""
+    """A table that is kept.
+
+    Attributes:
+        standing: the table and what it is kept with.
+        made: its spec as it was made.
+        changed: its spec as it was changed.
+        line: those who wait for it.
+        remembered_bytes: what writers and streams may take before the budget is asked again.
+    """
 
     standing: StandingTable
     made: TableSpec
     changed: TableSpec
     line: WaitingLine = field(default_factory=WaitingLine)
+    remembered_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -261,20 +273,27 @@ class Tables:
         grown = self._memory_for(table.capacity, Signature.of(columns), table.has_steps)
         self._budget.check(grown - self._memory_for(table.capacity, None, table.has_steps))
 
-    def check_growth(self, table: Table, columns: Columns) -> None:
-        """Refuse rows for whose compressed columns there might be no memory.
+    def check_growth(self, served: ServedTable, columns: Columns) -> None:
+        """Refuse rows for whose compressed columns, writers and streams there might be no memory.
+
+        Writers and streams are asked for in large steps: most inserts bring no new ones.
 
         Raises:
-            StorageFullError: there would not be if they did not shrink at all.
+            StorageFullError: there would not be if columns did not shrink at all.
         """
-        if table.signature is None or self._keeper.mapped:
+        table, grown = served.table, 0
+        if table.signature is not None and not self._keeper.mapped:
+            packed = table.signature.packed
+            grown = sum(columns[name].nbytes for name in packed if name in columns)
+        is_remembering = table.remembered_bytes > served.remembered_bytes
+        if not grown and not is_remembering:
             return
-        grown = sum(columns[name].nbytes for name in table.signature.packed if name in columns)
-        if grown:
-            try:
-                self._budget.check(grown)
-            except TooLargeError as error:
-                raise StorageFullError(str(error)) from error
+        try:
+            self._budget.check(grown + (_REMEMBERED_STEP if is_remembering else 0))
+        except TooLargeError as error:
+            raise StorageFullError(str(error)) from error
+        if is_remembering:
+            served.remembered_bytes = table.remembered_bytes + _REMEMBERED_STEP
 
     def _memory_for(self, capacity: int, signature: Signature | None, has_steps: bool) -> int:
         """Return the memory that a table may come to take: rows that lie in files take none."""
@@ -284,5 +303,6 @@ class Tables:
         tables = [served.table for served in self._served.values()]
         packed = 0 if self._keeper.mapped else sum(one.packed_bytes for one in tables)
         return packed + sum(
-            self._memory_for(one.capacity, one.signature, one.has_steps) for one in tables
+            self._memory_for(one.capacity, one.signature, one.has_steps) + one.remembered_bytes
+            for one in tables
         )

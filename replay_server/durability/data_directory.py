@@ -17,6 +17,7 @@ from typing import Final
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Buffer, Files
+from replay_server.durability.floors import floor_of, raise_floor
 from replay_server.durability.index_writer import IndexWriter, remove_before
 from replay_server.durability.journal import Journal, segment_path
 from replay_server.durability.journal_reader import read_journal, read_segment
@@ -24,7 +25,6 @@ from replay_server.durability.keeper import (
     Build,
     Room,
     StandingTable,
-    raised_floors,
     restore_table,
 )
 from replay_server.durability.kept_table import KeptTable, open_table
@@ -51,7 +51,7 @@ class DataDirectory:
     """Keeps tables in a directory.
 
     Attributes:
-        floors: NAME -> key below which a table made under that name issues none.
+        floors: below which keys tables made from now on issue none.
         tables: those that stood when it was opened.
         layout: where things lie.
     """
@@ -114,7 +114,7 @@ class DataDirectory:
         changes = ChangeSet(files)
         try:
             table = self._build(description, files.allocate, changes)
-            table.raise_keys(self.floors.get(name, 0))
+            table.raise_keys(floor_of(self.floors, name))
             files.reserve_index()
             changes.clear()
             kept = KeptTable(name, description, table, files, self._next_uid, changes)
@@ -134,7 +134,7 @@ class DataDirectory:
             self._append(encode_record(Kind.DROP, document, Blobs()))
         except OSError as error:
             raise StorageFullError(str(error)) from error
-        self.floors[kept.name] = floor
+        raise_floor(self.floors, kept.name, floor)
         del self._standing[kept.uid]
         self._writer.discard(kept.arrays, self._syncer.sync if self._power else None)
 
@@ -200,9 +200,11 @@ class DataDirectory:
     def replace_all(self, tables: Sequence[StandingTable]) -> None:
         """Keep prepared tables instead of all that are kept. Raises StorageFullError."""
         old, floors = self._standing, self.floors
-        self.floors = raised_floors(floors, old.values())
+        self.floors = dict(floors)
+        for kept in old.values():
+            raise_floor(self.floors, kept.name, kept.table.next_key)
         for each in tables:
-            each.table.raise_keys(self.floors.get(each.name, 0))
+            each.table.raise_keys(floor_of(self.floors, each.name))
         self._standing = {each.uid: each for each in map(_kept, tables)}
         try:
             self._append(self._base())

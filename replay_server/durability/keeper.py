@@ -7,13 +7,14 @@ the keeper that writes it down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from replay_server.durability.errors import DataDirectoryError
+from replay_server.durability.floors import Floors, floor_of, raise_floor
 from replay_server.durability.layout import Layout
 from replay_server.durability.memo import Description, TableMemo
 from replay_server.durability.table_arrays import TableArrays
@@ -29,7 +30,6 @@ __all__ = [
     "MemoryKeeper",
     "Room",
     "StandingTable",
-    "raised_floors",
     "restore_table",
 ]
 
@@ -82,11 +82,11 @@ class Keeper(Protocol):
     """Keeps tables.
 
     Attributes:
-        floors: NAME -> key below which a table made under that name issues none.
+        floors: below which keys tables made from now on issue none.
         mapped: whether rows lie in files, so that they take no memory.
     """
 
-    floors: dict[str, int]
+    floors: Floors
     mapped: bool
 
     def make(self, name: str, description: Description) -> StandingTable:
@@ -143,7 +143,7 @@ class MemoryKeeper:
     def __init__(self, build: Build, layout: Layout | None = None) -> None:
         """Keep tables that `build` makes; `layout`, of a directory of checkpoints, is closed."""
         self._layout = layout
-        self.floors: dict[str, int] = {}
+        self.floors: Floors = {}
         self._build = build
         self._standing: list[StandingTable] = []
 
@@ -151,14 +151,14 @@ class MemoryKeeper:
         """Make a table."""
         arrays = TableArrays()
         table = self._build(description, arrays.allocate, Changes())
-        table.raise_keys(self.floors.get(name, 0))
+        table.raise_keys(floor_of(self.floors, name))
         standing = StandingTable(name, description, table, arrays)
         self._standing.append(standing)
         return standing
 
     def drop(self, standing: StandingTable) -> None:
         """Remember how far its keys have come."""
-        self.floors[standing.name] = standing.table.next_key
+        raise_floor(self.floors, standing.name, standing.table.next_key)
         self._standing.remove(standing)
 
     def step(
@@ -189,9 +189,10 @@ class MemoryKeeper:
 
     def replace_all(self, tables: Sequence[StandingTable]) -> None:
         """Let these tables stand."""
-        self.floors = raised_floors(self.floors, self._standing)
+        for each in self._standing:
+            raise_floor(self.floors, each.name, each.table.next_key)
         for each in tables:
-            each.table.raise_keys(self.floors.get(each.name, 0))
+            each.table.raise_keys(floor_of(self.floors, each.name))
         self._standing = list(tables)
 
     def discard(self, tables: Sequence[StandingTable]) -> None:
@@ -213,8 +214,3 @@ def restore_table(table: Table, memo: TableMemo, folder: Path) -> None:
         table.restore(memo.state)
     except InconsistentStateError as error:
         raise DataDirectoryError(folder, f"{error}; take another checkpoint or a copy") from error
-
-
-def raised_floors(floors: dict[str, int], tables: Iterable[StandingTable]) -> dict[str, int]:
-    """Return floors below which no key is issued again, once these tables have gone."""
-    return {**floors, **{each.name: each.table.next_key for each in tables}}

@@ -14,6 +14,7 @@ import numpy as np
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
+from replay_server.durability.floors import Floors, raise_floor
 from replay_server.durability.journal_reader import FoundJournal
 from replay_server.durability.keeper import Build, restore_table
 from replay_server.durability.kept_table import KeptTable, open_table
@@ -38,13 +39,13 @@ class Recovered:
 
     Attributes:
         tables: those that stand.
-        floors: NAME -> key below which a table made under that name issues none.
+        floors: below which keys tables made from now on issue none.
         next_uid: above every one that was given to a table.
         records: how many were played.
     """
 
     tables: list[KeptTable] = field(default_factory=list)
-    floors: dict[str, int] = field(default_factory=dict)
+    floors: Floors = field(default_factory=dict)
     next_uid: int = 1
     records: int = 0
 
@@ -175,7 +176,7 @@ class Recovery:
                 if memo.uid in self._last:
                     self._grow(memo, is_new=True)
             case Kind.DROP:
-                self._found.floors[document["name"]] = document["floor"]
+                raise_floor(self._found.floors, document["name"], document["floor"])
             case Kind.STEP | Kind.SPEC:
                 for part in document["tables"]:
                     own = reader.part(part["bytes"])

@@ -42,6 +42,7 @@ TERMINAL: Final = 4
 WHOLE: Final = 8  # the episode is known from its first step on, so that no history is missing
 ITEM: Final = 16
 BYTES_A_STEP: Final = 8 + 8 + 8 + 1
+_BYTES_A_STREAM: Final = 240  # its name, its place and where it ends
 _NONE: Final = -1
 
 
@@ -109,6 +110,11 @@ class Episodes:
         self._index = index
         self._streams: dict[tuple[str | None, int], int] = {}
         self._open_ends = np.full(64, _NONE, np.int64)
+
+    @property
+    def stream_bytes(self) -> int:
+        """About how much memory the open streams take."""
+        return len(self._streams) * _BYTES_A_STREAM
 
     def append(self, steps: NewSteps) -> tuple[Int64Array, int]:
         """Enter steps one after another, each after the oldest row has gone where there is no room.

@@ -182,9 +182,17 @@ class Table:
     def nbytes(self) -> int:
         """Bytes that the rows and what is kept beside them may come to take.
 
-        Of compressed columns, what they take now.
+        Of compressed columns, writers and streams, what they take now.
         """
-        return bytes_for(self.capacity, self.signature, self.has_steps) + self.packed_bytes
+        full = bytes_for(self.capacity, self.signature, self.has_steps)
+        return full + self.packed_bytes + self.remembered_bytes
+
+    @property
+    def remembered_bytes(self) -> int:
+        """About how many bytes are taken by what is remembered of writers and open streams."""
+        occupancy = self._occupancy
+        streams = occupancy.episodes.stream_bytes if isinstance(occupancy, StepOccupancy) else 0
+        return self._writers.nbytes + streams
 
     @property
     def packed_bytes(self) -> int:

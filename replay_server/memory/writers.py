@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 import numpy as np
 
 from replay_server.memory.arrays import Int64Array
@@ -11,14 +14,22 @@ from replay_server.memory.errors import StaleSequenceError
 __all__ = ["WriterLedger"]
 
 
+_BYTES_AN_ENTRY: Final = 280  # beside the writer's id and keys that are no run
+
+
 class WriterLedger:
-    """The last insert of each writer."""
+    """The last insert of each writer.
+
+    Attributes:
+        nbytes: about how much memory they take.
+    """
 
     def __init__(self, limit: int, changes: Changes) -> None:
         """Remember up to `limit` writers; beyond, the one silent longest is forgotten."""
         self._limit = limit
         self._changes = changes
         self._last: dict[str, tuple[int, Int64Array | range]] = {}
+        self.nbytes = 0
 
     def recall(self, writer: str, sequence: int) -> Int64Array | None:
         """Return the keys answered to this very insert before; None if it is new.
@@ -44,11 +55,21 @@ class WriterLedger:
 
     def remember(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
         """Put a writer's last insert at the end of the line of those who are forgotten."""
-        self._last.pop(writer, None)  # to the end: a dict keeps the order of insertion
+        self._forget(writer)  # to the end: a dict keeps the order of insertion
         self._last[writer] = (sequence, keys)
+        self.nbytes += _entry_bytes(writer, keys)
         if len(self._last) > self._limit:
-            del self._last[next(iter(self._last))]
+            self._forget(next(iter(self._last)))
+
+    def _forget(self, writer: str) -> None:
+        last = self._last.pop(writer, None)
+        if last is not None:
+            self.nbytes -= _entry_bytes(writer, last[1])
 
     def entries(self) -> list[tuple[str, int, Int64Array | range]]:
         """Return writer, sequence and keys of every last insert, the longest silent first."""
         return [(writer, *last) for writer, last in self._last.items()]
+
+
+def _entry_bytes(writer: str, keys: Int64Array | range) -> int:
+    return _BYTES_AN_ENTRY + sys.getsizeof(writer) + getattr(keys, "nbytes", 0)

@@ -13,7 +13,9 @@ from replay_wire.messages import (
     DeleteRequest,
     InsertRequest,
     MixedSampleRequest,
+    PriorityUpdate,
     Problem,
+    SamplePart,
     SampleRequest,
 )
 from replay_wire.specs import TableSpec
@@ -217,3 +219,12 @@ def test_lists_without_elements_count_as_elements(shape, count):
     array = Array("|u1", shape, memoryview(bytes(0 if 0 in shape else count)))
 
     assert element_count({"x": array}) == count
+
+
+def test_elements_of_all_parts_of_a_message_are_counted():
+    keys = Array.from_numpy(np.arange(5))
+    update = PriorityUpdate(keys=keys, priorities=Array.from_numpy(np.ones(5)))
+    part = SamplePart(table="t", batch_size=1, update=update)
+
+    assert element_count(MixedSampleRequest(parts=[part, part])) == 20
+    assert element_count(TableSpec(capacity=7)) == 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from replay_server.durability.data_directory import DataDirectory
 from replay_server.durability.files import Files
-from replay_server.durability.keeper import Room, StandingTable
+from replay_server.durability.keeper import Keeper, Room, StandingTable
 from replay_server.durability.layout import Layout
 from replay_server.keeping import builder
 from replay_server.memory.errors import ReplayError
@@ -75,10 +75,10 @@ def open_directory(path: Path, files: Files | None = None, *, power: bool = Fals
         raise
 
 
-def make(directory: DataDirectory, kind: str, name: str = "t") -> StandingTable:
+def make(keeper: Keeper, kind: str, name: str = "t") -> StandingTable:
     spec = convert(copy.deepcopy(SPECS[kind]), TableSpec).document()
     spec = json.loads(json.dumps(spec))  # shapes as they come back
-    return directory.make(name, {"made": spec, "now": spec})
+    return keeper.make(name, {"made": spec, "now": spec})
 
 
 def abandon(directory: DataDirectory) -> None:
