@@ -52,7 +52,7 @@ from agent_client.errors import (
     WriterTimeoutError,
 )
 from agent_client.prefetcher import Prefetcher
-from agent_client.replay_client import ReplayClient
+from agent_client.replay_client import ReplayClient, StoredParameters
 from agent_client.task_mix import TaskMix
 from agent_client.transport import ReplayTransport
 from agent_client.writer import Autoreset, RowWriter, StepWriter
@@ -92,6 +92,7 @@ __all__ = [
     "StepOrderError",
     "StepWriter",
     "StorageFullError",
+    "StoredParameters",
     "TableExistsError",
     "TaskMix",
     "TooLargeError",

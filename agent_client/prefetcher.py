@@ -29,8 +29,10 @@ from agent_client.errors import (
     ReplayClientError,
     ServerUnavailableError,
     ServerUnreachableError,
+    StorageFullError,
 )
 from agent_client.replay_client import ReplayClient
+from agent_client.transport.outages import OutageLog
 from agent_client.transport.retries import pause_after
 
 if TYPE_CHECKING:
@@ -41,16 +43,17 @@ if TYPE_CHECKING:
 __all__ = ["Prefetcher"]
 
 _LIMITER_WAIT_S: Final = 0.5  # also the longest that close waits for a draw that is refused
+_LAST_UPDATE_S: Final = 1.0
 Update: TypeAlias = tuple[NDArray[np.int64], NDArray[Any]]
 
 
 class Prefetcher:
     """Keeps batches of one table ready. Thread-safe; a context manager that closes it.
 
-    Draws go on through refusals of the rate limiter and outages of the server; what the server
-    refuses for good is raised by `next`. Make it in the process that uses it: a thread does not
-    survive a fork. Batches drawn ahead and never used count as drawn: from a
-    table in which items go after being drawn they are lost at `close`.
+    Draws go on through refusals of the rate limiter, outages of the server and full disks; what the
+    server refuses for good is raised by `next`. Make it in the process that uses it: a thread
+    does not survive a fork. Batches drawn ahead and never used count as drawn: from a table in
+    which items go after being drawn they are lost at `close`.
 
     Attributes:
         wait_s: seconds that `next` has waited, in all.
@@ -83,7 +86,7 @@ class Prefetcher:
             layout: "indexed" has each distinct row of a table of steps sent once; call `stacked` of
                 the batch where it is used.
             device: where `next_tensors` puts tensors; None is the CPU.
-            timeout_s: how long `next` waits before it raises.
+            timeout_s: how long `next` waits before it raises, and `close` before it gives up.
 
         Raises:
             ValueError: `batch_size` or `depth` is less than 1.
@@ -107,6 +110,7 @@ class Prefetcher:
         self._ready: deque[Batch] = deque()
         self._updates: list[Update] = []
         self._is_closing = threading.Event()
+        self._outages = OutageLog(f"the prefetcher of table {table!r}", timeout_s)
         self._last_refusal: ReplayClientError | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(
@@ -180,10 +184,13 @@ class Prefetcher:
     def close(self) -> None:
         """Stop, and send the priorities that are left. Closing again does nothing.
 
+        It takes `timeout_s` at most, and a second where the thread took all of that.
+
         Raises:
             ReplayClientError: the priorities that were left could not be stored.
             Exception: what ended the thread before they could be.
         """
+        deadline = time.monotonic() + self._timeout_s
         with self._lock:
             if self._is_closing.is_set():
                 return
@@ -196,7 +203,8 @@ class Prefetcher:
         if update is not None:
             if self._failure is not None:
                 raise self._failure
-            self._client.update_priorities(self._table, *update)
+            left_s = max(deadline - time.monotonic(), _LAST_UPDATE_S)
+            self._client.without_retries(left_s).update_priorities(self._table, *update)
 
     def __enter__(self) -> Self:
         """Return the prefetcher."""
@@ -224,9 +232,16 @@ class Prefetcher:
                 update = self._take_update()
                 try:
                     batch = self._draw(update)
-                except (RateLimitedError, ServerUnavailableError, ServerUnreachableError) as error:
+                except RateLimitedError as error:
                     self._put_back(update)
-                    failures = 0 if isinstance(error, RateLimitedError) else failures + 1
+                    failures = 0
+                    self._outages.answered()
+                    self._last_refusal = error
+                    self._is_closing.wait(pause_after(error, failures))
+                except (ServerUnavailableError, ServerUnreachableError, StorageFullError) as error:
+                    self._put_back(update)
+                    failures += 1
+                    self._outages.failed(error)
                     self._last_refusal = error
                     self._is_closing.wait(pause_after(error, failures))
                 except BaseException:
@@ -234,6 +249,7 @@ class Prefetcher:
                     raise
                 else:
                     failures = 0
+                    self._outages.answered()
                     with self._lock:
                         self._last_refusal = None
                         self._ready.append(batch)

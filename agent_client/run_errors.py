@@ -8,7 +8,8 @@
     │   └── RunFolderError                the folder to write to or to read from
     ├── CheckpointError                   a checkpoint is missing or does not fit
     ├── TrackerUnavailableError           a tracker's library is missing
-    └── EmbeddedServerError               the replay server of its own did not start
+    ├── EmbeddedServerError               the replay server of its own did not start
+    └── ServerLostError                   the replay server failed a run that had begun
 
 ``agent-client`` ends with exit code 2 for the first kind and with 1 for the others.
 """
@@ -127,6 +128,24 @@ class EmbeddedServerError(RunError):
         self.stderr = stderr
         said = f"; it wrote:\n{stderr}" if stderr else "; it wrote nothing to standard error"
         super().__init__(f"the embedded replay server {reason}{said}")
+
+
+class ServerLostError(RunError):
+    """The replay server stayed away, or refused, while a run was under way.
+
+    Attributes:
+        folder: of the run; its checkpoint is of the last step.
+        step: environment steps done.
+    """
+
+    def __init__(self, folder: Path, step: int, reason: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.folder = folder
+        self.step = step
+        super().__init__(
+            f"the replay server failed the run at step {step}: {reason}; "
+            f"agent-client train --resume {folder} goes on from there"
+        )
 
 
 def _contents_as_text(spec: Mapping[str, Any]) -> str:

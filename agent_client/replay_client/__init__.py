@@ -11,5 +11,6 @@ before they are needed, `agent_client.prefetcher`.
 """
 
 from agent_client.replay_client.client import ReplayClient
+from agent_client.replay_client.parameter_verbs import StoredParameters
 
-__all__ = ["ReplayClient"]
+__all__ = ["ReplayClient", "StoredParameters"]

@@ -59,6 +59,7 @@ class TrainSettings:
         None, "Table to fill, kept after.  [default: one of its own, dropped]", metavar="NAME"
     )
     keep_table: bool = _setting(False, "Leave the run's own table on the server.")
+    patience: int = _setting(300, "Seconds that the server may be away.", metavar="S")
     algorithm: str = _setting("dqn", "What learns.", choices=ALGORITHMS)
     preset: str | None = _setting(
         None, "Set of defaults.  [default: by environment]", choices=tuple(PRESETS)
@@ -77,7 +78,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; the names are checked where they are used."""
-        for name in ("steps", "evaluation_period", "evaluation_episodes"):
+        for name in ("steps", "evaluation_period", "evaluation_episodes", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(f"{name} must be at least 1, not {value}")

@@ -5,6 +5,7 @@ it at the end. A table that was named stays: it is made if there is none, and us
 transitions that it holds if its columns and its items are the right ones.
 """
 
+import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from agent_client.errors import ReplayClientError, UnknownTableError
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import UnsuitableTableError
+
+logger = logging.getLogger(__name__)
 
 LONGEST_NAME = 64
 
@@ -56,7 +60,7 @@ def open_run_table(
         yield RunTable(own_name, 0)
     finally:
         if not keep:
-            client.delete_table(own_name)
+            _drop(client, own_name)
 
 
 def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
@@ -64,6 +68,16 @@ def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
     suffix = f"-{algorithm}-seed{seed}-{secrets.token_hex(4)}"
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", environment_id).lstrip("._-") or "environment"
     return stem[: LONGEST_NAME - len(suffix)] + suffix
+
+
+def _drop(client: ReplayClient, name: str) -> None:
+    """Drop a table; that it can't be done is no reason for a run to fail, or to hide another."""
+    try:
+        client.delete_table(name)
+    except UnknownTableError:
+        pass  # the server came back without it
+    except ReplayClientError as error:
+        logger.warning("table %r of the run is left on the server: %s", name, error)
 
 
 def _make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> RunTable:

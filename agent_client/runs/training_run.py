@@ -5,8 +5,8 @@ loop do its work, and afterwards evaluates the best weights and draws the learni
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from agent_client.environments import (
     frame_space,
     make_environment,
 )
+from agent_client.errors import ReplayClientError
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.observations import drawn_columns, shapes_of
 from agent_client.prefetcher import Prefetcher
@@ -32,7 +33,7 @@ from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
 from agent_client.reporting.progress import ProgressDisplay
 from agent_client.reporting.trackers import open_tracker
-from agent_client.run_errors import SettingsError, UnsuitableEnvironmentError
+from agent_client.run_errors import ServerLostError, SettingsError, UnsuitableEnvironmentError
 from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
@@ -78,7 +79,8 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         UnsuitableEnvironmentError: the environment cannot be used.
         RunFolderError: the folder is in use, or cannot be written.
         CheckpointError: there is nothing to resume from.
-        EmbeddedServerError, ReplayClientError, UnsuitableTableError: about the server.
+        EmbeddedServerError, ReplayClientError, UnsuitableTableError: about the server, at first.
+        ServerLostError: it stayed away longer than the settings' patience, or refused.
         TrackerUnavailableError: the tracker's library is missing.
     """
     started = time.monotonic()
@@ -96,7 +98,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         progress = load_checkpoint(folder.checkpoint, agent)
         progress.solved = progress.solved and _reached(progress.best_return, run.stop_return)
 
-    with ExitStack() as stack:
+    with _told_how_to_go_on(folder, progress), ExitStack() as stack:
         url = settings.server or stack.enter_context(EmbeddedServer()).url
         client = stack.enter_context(_connect(url, settings.token_file, settings.tls_ca))
         table = stack.enter_context(_open_table(client, run, environment))
@@ -110,7 +112,11 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             agent=agent,
             config=run.dqn,
             plan=_plan(run),
-            writer=StepWriter(stack.enter_context(RowWriter(client, table.name))),
+            writer=StepWriter(
+                stack.enter_context(
+                    RowWriter(client, table.name, give_up_after_s=settings.patience)
+                )
+            ),
             open_batches=_batches_of(client, table, run, environment, stack),
             observers=(
                 stack.enter_context(metrics),
@@ -185,6 +191,18 @@ class _CheckpointAtEvaluations:
         save_checkpoint(self._path, loop.agent, loop.progress)
 
 
+@contextmanager
+def _told_how_to_go_on(folder: RunFolder, progress: TrainingProgress) -> Iterator[None]:
+    """Let an error of the server's say how to take up the run, once there is one to take up."""
+    before = progress.step
+    try:
+        yield
+    except ReplayClientError as error:
+        if progress.step == before:
+            raise
+        raise ServerLostError(folder.path, progress.step, str(error)) from error
+
+
 def _environment(run: RunConfig, seed: int) -> Environment:
     return make_environment(run.settings.env, seed, run.dqn.frame_stack)
 
@@ -257,6 +275,7 @@ def _batches_of(
                 columns=drawn_columns(environment.observation_space),
                 # Stacked frames repeat each other; single ones are not worth the indices.
                 layout="indexed" if run.dqn.frame_stack > 1 else "stacked",
+                timeout_s=run.settings.patience,
             )
         )
 

@@ -27,6 +27,7 @@ from agent_client.errors import (
     UnknownTableError,
 )
 from agent_client.replay_client import ReplayClient
+from agent_client.transport.outages import OutageLog
 from agent_client.transport.retries import pause_after
 from agent_client.writer.row_block import RowBlock
 
@@ -99,6 +100,7 @@ class Delivery:
         self._give_up_after_s = give_up_after_s
         self._create = create
         self._is_stopped = threading.Event()
+        self._outages = OutageLog(f"the writer of table {table!r}", give_up_after_s)
 
     def stop(self) -> None:
         """Give up on a block that does not get through, from any thread."""
@@ -153,6 +155,7 @@ class Delivery:
             except RateLimitedError as error:
                 outage_begun_at = None
                 failures = 0
+                self._outages.answered()
                 self.last_refusal = error
                 pause_s = pause_after(error, failures)
             except (ServerUnreachableError, ServerUnavailableError, StorageFullError) as error:
@@ -161,10 +164,12 @@ class Delivery:
                 if left_s <= 0:
                     raise
                 failures += 1
+                self._outages.failed(error)
                 self.last_refusal = error
                 pause_s = min(pause_after(error, failures), left_s)
             else:
                 self.next_sequence += 1
+                self._outages.answered()
                 self.last_refusal = None
                 return
             if self._is_stopped.wait(pause_s):

@@ -20,6 +20,7 @@ from agent_client import (
     ReplayClient,
     SchemaMismatchError,
     ServerUnreachableError,
+    StorageFullError,
     UnknownTableError,
 )
 from tests.agent_client.flaky_server import LASTING, Fault, FlakyServer
@@ -186,6 +187,29 @@ def test_a_server_that_is_away_is_told_with_the_cause(
     assert isinstance(raised.value.__cause__, ServerUnreachableError)
 
 
+def test_a_disk_without_room_is_waited_for_as_an_outage_is(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    server.faults.extend([Fault.STORAGE_FULL] * 2)
+    with Prefetcher(client, "t", 1) as batches:
+        batches.next()
+
+    assert not server.faults
+
+
+def test_a_disk_that_stays_full_is_told_with_the_cause(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    server.faults.extend([Fault.STORAGE_FULL] * 100_000)
+    with (
+        Prefetcher(client, "t", 1, timeout_s=0.1) as batches,
+        pytest.raises(BatchTimeoutError) as raised,
+    ):
+        batches.next()
+
+    assert isinstance(raised.value.__cause__, StorageFullError)
+
+
 def test_a_refusal_for_good_is_raised_after_the_batches_that_came_before(
     server: FlakyServer, client: ReplayClient
 ) -> None:
@@ -218,6 +242,24 @@ def test_close_is_prompt_while_the_limiter_refuses(
     batches.close()
 
     assert time.monotonic() - started_at < 5
+
+
+def test_close_takes_no_longer_than_its_time_whatever_the_server_does(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    beta = Gate()
+    batches = Prefetcher(client, "t", 1, depth=1, beta=beta, timeout_s=1.0)
+    batches.next()
+    beta.wait_for(2)
+    batches.update_priorities([1], [1.0])
+    server.proceed.clear()  # from now on it answers nothing
+    started_at = time.monotonic()
+
+    with pytest.raises(ServerUnreachableError):
+        batches.close()
+
+    assert time.monotonic() - started_at < 5
+    server.proceed.set()
 
 
 def test_close_wakes_who_waits(server: FlakyServer, client: ReplayClient) -> None:

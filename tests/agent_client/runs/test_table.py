@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.replay_table import transition_table_spec
-from agent_client.errors import UnknownTableError
+from agent_client.errors import ReplayClientError, ServerUnreachableError, UnknownTableError
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import UnsuitableTableError
 from agent_client.runs.table import open_run_table, own_table_name
@@ -164,3 +164,42 @@ def test_own_names_are_names_of_tables_and_never_the_same(environment: str) -> N
 
     assert len(names) == 20
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) for name in names)
+
+
+class LostTables(FakeTables):
+    """A server that makes a table and is away, or without the table, when it is to be dropped."""
+
+    def __init__(self, error: ReplayClientError) -> None:
+        super().__init__()
+        self.error = error
+
+    def delete_table(self, table: str) -> None:
+        raise self.error
+
+
+AWAY = ServerUnreachableError("http://x", "refused", may_have_happened=False)
+
+
+def test_a_table_that_cannot_be_dropped_does_not_hide_why_the_run_failed() -> None:
+    client = as_client(LostTables(AWAY))
+
+    with (
+        pytest.raises(RuntimeError, match="the real reason"),
+        open_run_table(client, SPEC, name=None, own_name="own", keep=False),
+    ):
+        raise RuntimeError("the real reason")
+
+
+def test_a_run_does_not_fail_because_its_table_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    with open_run_table(as_client(LostTables(AWAY)), SPEC, name=None, own_name="own", keep=False):
+        pass
+
+    assert "'own'" in caplog.text
+
+
+def test_a_table_that_has_gone_already_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    gone = UnknownTableError(_problem("own"))
+    with open_run_table(as_client(LostTables(gone)), SPEC, name=None, own_name="own", keep=False):
+        pass
+
+    assert caplog.text == ""
