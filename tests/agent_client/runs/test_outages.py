@@ -83,6 +83,7 @@ def test_training_goes_on_when_its_server_comes_back_and_no_step_is_lost_or_doub
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_run_whose_server_stays_away_says_how_to_go_on_and_can(tmp_path: Path) -> None:
     port, folder = free_port(), RunFolder(tmp_path / "run")
     server = start(port, tmp_path / "data")
