@@ -112,7 +112,7 @@ class RowFiles(Protocol):
         """Hear of rows that are about to be stored."""
 
     def write_segment(self, segment: str, first: int, content: memoryview) -> None:
-        """Write bytes to a segment from a place on. Raises StorageFullError, OSError."""
+        """Write bytes to a segment from a place on. Raises StorageFullError."""
 
 
 class ChangeSet(Changes):

@@ -89,7 +89,7 @@ class TableFiles(TableArrays):
         """Return a segment of a compressed column, mapped.
 
         Raises:
-            StorageFullError, OSError: its file can't be made.
+            StorageFullError: its file can't be made; nothing has changed then.
             DataDirectoryError: it should be there and is not, or is another's.
         """
         path = column_path(self.folder, name)
@@ -97,11 +97,17 @@ class TableFiles(TableArrays):
         if self._existing:
             _check_npy(path, header, len(header) + nbytes)
             return self._segments.open(name, path, header, nbytes)
-        return self._segments.make(name, path, header, nbytes)
+        try:
+            return self._segments.make(name, path, header, nbytes)
+        except OSError as error:
+            raise StorageFullError(str(error)) from error
 
     def write_segment(self, segment: str, first: int, content: memoryview) -> None:
-        """Write bytes to a segment from a place on. Raises StorageFullError, OSError."""
-        self._segments.write(segment, first, content)
+        """Write bytes to a segment from a place on. Raises StorageFullError."""
+        try:
+            self._segments.write(segment, first, content)
+        except OSError as error:
+            raise StorageFullError(str(error)) from error
 
     def remove_segments(self, segments: Iterable[str]) -> None:
         """Remove the files of segments. Raises OSError."""

@@ -25,6 +25,7 @@ __all__ = ["BYTES_A_PACKED_ROW", "CompressedColumn", "PackedRows", "dictionary_b
 
 BYTES_A_PACKED_ROW: Final = 8 + 4
 _SIZE_BYTES: Final = 8
+_BYTES_A_TIME: Final = 1 << 20  # so that rows are still in the cache when they are copied
 _UNDECIDED: Final = 0
 _NONE: Final = -1
 _I8: Final = np.dtype(np.int64)
@@ -123,10 +124,19 @@ class CompressedColumn:
 
         Where no row was ever stored, or it was let go, there are zeros.
         """
-        distinct, inverse = np.unique(slots, return_inverse=True)
-        rows = self._unpacked(distinct)
-        if len(distinct) != slots.size or (slots.reshape(-1) != distinct).any():
-            rows = np.take(rows, inverse.reshape(-1), axis=0, mode="clip")
+        order = np.argsort(slots, axis=None, kind="stable")
+        ascending = slots.reshape(-1)[order]
+        begins = np.flatnonzero(np.diff(ascending, prepend=-1))
+        distinct = ascending[begins]
+        places, ends = (order * self.row_bytes).tolist(), [*begins.tolist(), slots.size]
+        rows = np.empty(slots.size * self.row_bytes, np.uint8)
+        target, size = rows.data, self.row_bytes
+        a_time = max(_BYTES_A_TIME // size, 1)
+        for first in range(0, len(distinct), a_time):
+            some = self._unpacked(distinct[first : first + a_time])
+            for number, row in enumerate(some, first):
+                for place in places[ends[number] : ends[number + 1]]:
+                    target[place : place + size] = row
         return rows.view(self.type.dtype).reshape(*slots.shape, *self.type.shape)
 
     def let_go(self, slots: Int64Array) -> None:
@@ -182,16 +192,17 @@ class CompressedColumn:
             return
         found = b""
         if wanted:
-            stored = self._unpacked(np.flatnonzero(self._locations)[:wanted])
-            found = trained(np.concatenate((stored, rows[: wanted - len(stored)])), self._slots)
+            stored = self.gather(np.flatnonzero(self._locations)[:wanted])
+            before = stored.reshape(-1).view(np.uint8).reshape(-1, self.row_bytes)
+            found = trained(np.concatenate((before, rows))[:wanted], self._slots)
         self._dictionary[:_SIZE_BYTES].view(np.int64)[0] = len(found) or _NONE
         self._dictionary[_SIZE_BYTES : _SIZE_BYTES + len(found)] = np.frombuffer(found, np.uint8)
         self._codec = codec_for(self._compression, found)
         places = np.arange(_SIZE_BYTES + len(found))
         self._changes.touched((f"dictionary/{self._name}",), places)
 
-    def _unpacked(self, slots: Int64Array) -> UInt8Array:
-        """Return the bytes [N, row_bytes] of the rows at distinct slots [N]."""
+    def _unpacked(self, slots: Int64Array) -> list[Buffer]:
+        """Return the bytes of the rows at distinct slots [N]."""
         locations, lengths = self._locations[slots], self._lengths[slots].astype(np.int64)
         rows: list[Buffer] = [bytes(self.row_bytes)] * len(slots)
         there = np.flatnonzero(locations)
@@ -204,5 +215,4 @@ class CompressedColumn:
         from_packed = iter(unpacked)
         for place, piece, small in zip(there.tolist(), pieces, packed.tolist(), strict=True):
             rows[place] = next(from_packed) if small else piece
-        content = bytearray().join(rows)
-        return np.frombuffer(content, np.uint8).reshape(len(slots), self.row_bytes)
+        return rows
