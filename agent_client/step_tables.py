@@ -5,7 +5,7 @@ protocol's table spec come out; nothing here talks to a server.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from gymnasium import spaces
 
@@ -52,6 +52,7 @@ def step_table_spec(
     rate_limiter: Mapping[str, Any] | None = None,
     max_times_sampled: int = 0,
     seed: int | None = None,
+    compression: Literal["lz4", "zstd"] | None = None,
     further: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the spec of a table of steps whose items are n-step transitions.
@@ -69,15 +70,21 @@ def step_table_spec(
         rate_limiter: None takes the server's default: draws need one item.
         max_times_sampled: draws after which an item goes; 0 is no limit.
         seed: of the table's random generator.
+        compression: of observations at rest; None stores them as they are.
         further: dtype and shape of further columns.
 
     Raises:
         ValueError: a space has no values of one dtype and shape.
     """
+    columns = step_columns(observation_space, action_space)
+    if compression is not None:
+        for name in columns:
+            if name.partition("/")[0] == "observation":
+                columns[name]["compression"] = compression
     spec: dict[str, Any] = {
         "capacity": capacity,
         "columns": {
-            **step_columns(observation_space, action_space),
+            **columns,
             **{name: dict(column) for name, column in (further or {}).items()},
         },
         "items": {

@@ -146,6 +146,19 @@ def test_nested_observations_become_columns(client: ReplayClient, mode: Autorese
     )
 
 
+def test_observations_are_compressed_at_rest_where_it_is_asked_for(client: ReplayClient) -> None:
+    environment = vector_environment(AutoresetMode.NEXT_STEP, nested=True)
+    table = make_table(client, CountingEnvironment(nested=True), compression="zstd")
+
+    with RowWriter(client, table) as rows:
+        play(environment, StepWriter(rows, len(LENGTHS)), AutoresetMode.NEXT_STEP)
+
+    columns = client.describe_table(table)["spec"]["columns"]
+    compressed = {name for name, column in columns.items() if "compression" in column}
+    assert compressed == {name for name in columns if name.startswith("observation/")}
+    assert_rows_are_episodes(client.scan(table).columns, "observation/all")
+
+
 @MODES
 def test_draws_are_transitions_within_episodes(client: ReplayClient, mode: AutoresetMode) -> None:
     environment = vector_environment(mode)
