@@ -30,11 +30,14 @@ with atheris.instrument_imports(
 
 def main() -> None:
     """Fuzz."""
-    name, folder = sys.argv[1], Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
+    name, *options = sys.argv[1:]
     seeds = corpus(name)
-    for place, seed in enumerate(seeds):
-        (folder / f"seed-{place:04}").write_bytes(seed)
+    own = ["-max_len=4096"]
+    if folders := [Path(option) for option in options if not option.startswith("-")]:
+        folders[0].mkdir(parents=True, exist_ok=True)
+        for place, seed in enumerate(seeds):
+            (folders[0] / f"seed-{place:04}").write_bytes(seed)
+        own.append(f"-artifact_prefix={folders[0].parent}/")
     target = TARGETS[name].make()
     mutator = Mutator(seeds)
 
@@ -45,8 +48,8 @@ def main() -> None:
             print("input:", base64.b64encode(data).decode(), file=sys.stderr)  # noqa: T201
             raise
 
-    own = [f"-artifact_prefix={folder.parent}/", "-max_len=4096"]
-    atheris.Setup([sys.argv[0], *sys.argv[2:], *own], feed, custom_mutator=mutator.mutate)
+    program = f"{sys.executable} -m tests.fuzz {name}"  # libFuzzer calls it for `-merge=1`
+    atheris.Setup([program, *options, *own], feed, custom_mutator=mutator.mutate)
     atheris.Fuzz()
 
 
