@@ -1,14 +1,16 @@
 """`python -m tests.fuzz.long_run TARGET FOLDER [INPUTS [MINUTES]]`: fuzz until nothing new comes.
 
 Ends when at least INPUTS (a million) were fed and MINUTES (10) have brought no new branch, or with
-1 at the first input of which something does not hold. It is done in rounds of a process each, which
-goes on from what the one before has left in FOLDER: so the fuzzer's own memory has bounds. Every
-minute, and when it ends, it tells how far it is; FOLDER's parent gets the log of the last round.
+another code than 0 by a signal or at the first input of which something does not hold. It is done
+in rounds of a process each, which goes on from what the one before has left in FOLDER: so the
+fuzzer's own memory has bounds. Every minute, and when it ends, it tells how far it is; FOLDER's
+parent gets the log of the last round.
 """
 
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -82,34 +84,40 @@ def run_round(target: str, folder: Path, progress: Progress) -> int:
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as child,
     ):
         assert child.stderr is not None
-        for line in child.stderr:
-            log.write(line)
-            log.flush()
-            progress.hear(line)
-            if progress.seconds - told >= _SECONDS_BETWEEN:
-                told = progress.seconds
-                print(progress, flush=True)  # noqa: T201 - it talks to people
-            if progress.is_done:
-                child.terminate()
-                child.wait()
-                return 0
-        code = child.wait()
+        try:
+            for line in child.stderr:
+                log.write(line)
+                log.flush()
+                progress.hear(line)
+                if progress.seconds - told >= _SECONDS_BETWEEN:
+                    told = progress.seconds
+                    print(progress, flush=True)  # noqa: T201 - it talks to people
+                if progress.is_done:
+                    return 0
+            code = child.wait()
+        finally:
+            child.terminate()
     progress.before += progress.now
     progress.now = 0
     return code
 
 
 def main() -> int:
-    """Return 1 where something did not hold."""
+    """Return 0 where all was done."""
     target, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     inputs, minutes = [*map(int, sys.argv[3:]), *(1_000_000, 10)[len(sys.argv) - 3 :]]
     progress, code = Progress(inputs, minutes), 0
-    while code == 0 and not progress.is_done:
-        code = run_round(target, folder, progress)
-    print("edges over time:", *(f"{e} ({i}, {s:.0f} s)" for s, i, e in progress.rises))  # noqa: T201
-    print("failed:" if code else "done:", progress)  # noqa: T201
-    return int(code != 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while code == 0 and not progress.is_done:
+            code = run_round(target, folder, progress)
+    except KeyboardInterrupt:
+        code = 130
+    rises = (f"{edges} ({at}, {seconds:.0f} s)" for seconds, at, edges in progress.rises)
+    print("edges over time:", *rises)  # noqa: T201
+    print("done:" if progress.is_done else f"ended by {code}:", progress)  # noqa: T201
+    return code
 
 
 if __name__ == "__main__":
