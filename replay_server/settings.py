@@ -65,6 +65,9 @@ class ServerSettings:
     max_body_bytes: int = _option(
         268_435_456, "Largest request, and largest set of columns of an answer.", range(1, 1 << 60)
     )
+    max_parameter_bytes: int | None = _option(
+        None, "Parameters that a learner may put.  [default: as above]", range(1, 1 << 60)
+    )
     memory_limit_bytes: int | None = _option(
         None, "Memory of all tables together.  [default: 80 % of the machine's]", range(1, 1 << 60)
     )
@@ -105,6 +108,9 @@ class ServerSettings:
             max_parts=MAX_PARTS,
             max_wait_seconds=_MAX_WAIT_S,
             max_parameters=_MAX_PARAMETERS,
+            max_parameter_bytes=min(
+                self.max_parameter_bytes or self.max_body_bytes, self.max_body_bytes
+            ),
             max_writers_per_table=_MAX_WRITERS,
             max_streams_per_table=_MAX_STREAMS,
             max_connections=min(self.max_connections, _most_connections()),

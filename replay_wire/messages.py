@@ -338,6 +338,7 @@ class Limits(_Reply, frozen=True):
         max_parts: parts of a mixed draw.
         max_wait_seconds: `timeout` or `wait` of a request.
         max_parameters: names of parameters.
+        max_parameter_bytes: parameters that a learner puts; an admin's may have `max_body_bytes`.
         max_writers_per_table: writers whose last sequence is remembered; beyond it the one silent
             longest is forgotten.
         max_streams_per_table: streams whose episode is open.
@@ -370,6 +371,7 @@ class Limits(_Reply, frozen=True):
     max_parts: int
     max_wait_seconds: float
     max_parameters: int
+    max_parameter_bytes: int
     max_writers_per_table: int
     max_streams_per_table: int
     max_connections: int

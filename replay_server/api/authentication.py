@@ -20,13 +20,14 @@ from replay_wire.bearer import token_in
 from replay_wire.endpoints import Endpoint, MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.messages import Problem
-from replay_wire.roles import ADMINS, PUBLIC, Access
+from replay_wire.roles import ADMINS, PUBLIC, Access, Role
 
 __all__ = ["CHALLENGE", "access_of", "guard_routes", "is_public_page", "refusal"]
 
 logger = logging.getLogger(__name__)
 
 CHALLENGE: Final = (b"www-authenticate", b"Bearer")
+_ROLE: Final = "replay_server.role"
 _PUBLIC_PAGES: Final = frozenset({"/", "/docs", "/openapi.json"})
 _PUBLIC_FOLDERS: Final = frozenset({"/docs/assets"})
 
@@ -63,8 +64,17 @@ def guard_routes(app: FastAPI, tokens: TokenBook) -> None:
         route.app = _Guard(route.app, access, tokens, getattr(route, "wire", None))
 
 
+def role_of(scope: Scope) -> Role:
+    """Return the role of a request that was let in; all are admins where nobody is asked."""
+    role: Role = scope.get(_ROLE, Role.ADMIN)
+    return role
+
+
 def refusal(scope: Scope, access: Access, tokens: TokenBook) -> Problem | None:
-    """Return why a request is refused: 401 without a known token, 403 without the right role."""
+    """Return why a request is refused: 401 without a known token, 403 without the right role.
+
+    Of one that is not `role_of` tells the role.
+    """
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     token = token_in(given)
     record = None if token is None else tokens.find(token)
@@ -89,6 +99,7 @@ def refusal(scope: Scope, access: Access, tokens: TokenBook) -> Problem | None:
             role=record.role.value,
             needed=[role.value for role in needed],
         )
+    scope[_ROLE] = record.role
     return None
 
 

@@ -116,6 +116,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
             "max_parts": 64,
             "max_wait_seconds": 600.0,
             "max_parameters": 1024,
+            "max_parameter_bytes": 268435456,
             "max_writers_per_table": 65536,
             "max_streams_per_table": 65536,
             "max_connections": 4096,

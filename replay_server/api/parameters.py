@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
+from replay_server.api.authentication import role_of
 from replay_server.api.bodies import ByteBody, read_bytes, send_pieces
 from replay_server.api.head_as_get import is_head
 from replay_server.api.headers import RequestHeaders
@@ -19,6 +20,7 @@ from replay_wire.endpoints import PARAMETERS_VERSION_HEADER, MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.messages import ParametersEntry, ParametersList, ParametersVersion
 from replay_wire.queries import ParametersQuery, read_query
+from replay_wire.roles import Role
 
 __all__ = ["routes"]
 
@@ -43,7 +45,9 @@ class ByteRoute(WireRoute):
     ) -> Any:
         """Return the bytes on their way in, or which are wanted."""
         if self.wire.request is bytes:
-            limit = self._service.limits.max_body_bytes
+            limits = self._service.limits
+            is_learner = role_of(scope) is Role.LEARNER
+            limit = limits.max_parameter_bytes if is_learner else limits.max_body_bytes
             return await read_bytes(receive, headers, limit, account)
         found = [value for name, value in scope["headers"] if name == b"if-none-match"]
         return _Wanted(read_query(scope["query_string"], ParametersQuery), b",".join(found))

@@ -20,6 +20,7 @@ from tests.contract.peer import (
     Peer,
     WaitingRequest,
 )
+from tests.guarded_server import GuardedServer, TokenFile
 from tests.server_process import ServerProcess
 
 MIB = 1 << 20
@@ -401,3 +402,39 @@ def test_a_killed_server_comes_back_with_its_versions(tmp_path: Path, durability
                 version += 1
             peer.send("DELETE", dropped.path)
         server.kill()
+
+
+# -- roles -----------------------------------------------------------------------------------------
+
+
+def test_a_learner_may_put_less_than_an_admin(tmp_path: Path):
+    server = GuardedServer(TokenFile(tmp_path / "tokens"), "--max-parameter-bytes=1000")
+    admin, learner = (server.bearer(role) for role in ("admin", "learner"))
+    with Peer(server.url) as peer:
+        limits = peer.get("/v1/info", authorization=admin).document["limits"]
+        assert limits["max_parameter_bytes"] == 1000
+
+        fitting = peer.send("PUT", "/v1/parameters/p", bytes(1000), authorization=learner)
+        larger = peer.send("PUT", "/v1/parameters/p", bytes(1001), authorization=learner)
+        packed = peer.send(
+            "PUT",
+            "/v1/parameters/p",
+            gzip.compress(bytes(1001)),
+            content_encoding="gzip",
+            authorization=learner,
+        )
+        admins = peer.send("PUT", "/v1/parameters/p", bytes(1001), authorization=admin)
+
+        assert fitting.status == 200
+        for refused in (larger, packed):
+            assert (refused.status, refused.code) == (413, "too_large")
+            assert refused.document["limit"] == 1000
+        assert admins.document["version"] == 2
+    assert server.stop() == 0
+
+
+def test_where_nobody_is_asked_everybody_may_put_what_an_admin_may():
+    server = ServerProcess("--port=0", "--max-parameter-bytes=1000")
+    with Peer(server.url) as peer:
+        assert peer.send("PUT", "/v1/parameters/p", bytes(1001)).status == 200
+    assert server.stop() == 0
