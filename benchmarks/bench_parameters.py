@@ -1,8 +1,8 @@
 """Do large parameters hold the server up, or take its memory twice?
 
-A server with a data directory, and one without. 200 MB are put and got again, in turns with a second
-client that asks for `/healthz` all the while: how long it has to wait at the most shows how long
-the event loop was held. The limit is the same bytes over a bare loopback socket. Then hundreds of
+A server with a data directory, and one without. 200 MB are put and got again, while a second client
+asks for `/healthz` all the time: how long it has to wait at the most shows how long the event loop
+was held. The limit is the same bytes over a bare loopback socket. Then hundreds of
 actors wait for the next version of a small policy, and one put wakes them.
 
     python -m benchmarks.bench_parameters [--rounds N]
@@ -17,13 +17,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
 
 from agent_client import ReplayClient
-from benchmarks.limits import loopback_seconds
+from benchmarks.limits import RawServer
 
 LARGE = 200_000_000
 WAITING = 500
@@ -50,13 +52,25 @@ class Server:
         self.process.wait()
 
 
-def ask_all_the_while(url: str, stop: threading.Event, waited: list[float]) -> None:
-    """Ask a small thing over and over."""
-    with httpx.Client(base_url=url) as client:
-        while not stop.is_set():
-            began = time.perf_counter()
-            client.get("/healthz")
-            waited.append(time.perf_counter() - began)
+@contextmanager
+def asking(url: str, waited: list[float]) -> Iterator[None]:
+    """Ask a small thing over and over within it, from another thread."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=url) as client:
+            while not stop.is_set():
+                began = time.perf_counter()
+                client.get("/healthz")
+                waited.append(time.perf_counter() - began)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def large(server: Server, rounds: int) -> None:
@@ -65,18 +79,10 @@ def large(server: Server, rounds: int) -> None:
     seconds: dict[str, list[float]] = {"put": [], "get": [], "loopback": []}
     waited: list[float] = []
     quiet: list[float] = []
-    for stop_after, kept in ((2.0, quiet),):
-        stop = threading.Event()
-        asking = threading.Thread(target=ask_all_the_while, args=(server.url, stop, kept))
-        asking.start()
-        time.sleep(stop_after)
-        stop.set()
-        asking.join()
+    with asking(server.url, quiet):
+        time.sleep(2.0)
     before = server.resident()
-    stop = threading.Event()
-    asking = threading.Thread(target=ask_all_the_while, args=(server.url, stop, waited))
-    asking.start()
-    with ReplayClient(server.url) as client:
+    with ReplayClient(server.url) as client, RawServer() as loopback, asking(server.url, waited):
         for _ in range(rounds):
             began = time.perf_counter()
             client.put_parameters("policy", content)
@@ -86,9 +92,10 @@ def large(server: Server, rounds: int) -> None:
             seconds["get"].append(time.perf_counter() - began)
             assert found is not None
             assert len(found.content) == LARGE
-            seconds["loopback"].append(loopback_seconds(LARGE))
-    stop.set()
-    asking.join()
+            began = time.perf_counter()
+            for _ in range(8):
+                loopback.exchange(0, LARGE // 8)
+            seconds["loopback"].append(time.perf_counter() - began)
     limit = median(seconds["loopback"])
     for verb in ("put", "get", "loopback"):
         rate = LARGE / median(seconds[verb]) / 1e6
@@ -96,11 +103,11 @@ def large(server: Server, rounds: int) -> None:
             f"  {verb:9} {median(seconds[verb]) * 1e3:7.0f} ms, {rate:6.0f} MB/s, "
             f"{median(seconds[verb]) / limit:.1f} times the loopback"
         )
-    print(
-        f"  another's request meanwhile: median {median(waited) * 1e3:.1f} ms, 99th percentile "
-        f"{quantiles(waited, n=100)[98] * 1e3:.0f} ms, most {max(waited) * 1e3:.0f} ms (quiet: "
-        f"{median(quiet) * 1e3:.1f}, {quantiles(quiet, n=100)[98] * 1e3:.0f}, {max(quiet) * 1e3:.0f})"
-    )
+    for when, times in (("quiet", quiet), ("meanwhile", waited)):
+        print(
+            f"  another's request, {when}: median {median(times) * 1e3:.1f} ms, 99th percentile "
+            f"{quantiles(times, n=100)[98] * 1e3:.1f} ms, most {max(times) * 1e3:.0f} ms"
+        )
     print(
         f"  resident: {before:.0f} MB before, {server.resident():.0f} after, "
         f"{server.resident('VmHWM'):.0f} at the most"
