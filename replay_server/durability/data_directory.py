@@ -41,7 +41,7 @@ __all__ = ["DataDirectory"]
 logger = logging.getLogger(__name__)
 
 _JOURNAL_BYTES: Final = 1 << 26
-_JOURNAL_RECORDS: Final = 1 << 15
+_JOURNAL_RECORDS: Final = 1 << 14
 _RECORDS_A_TRY: Final = 1 << 6
 _HEAD_BYTES: Final = 1 << 13
 _PLACE_BYTES: Final = 64

@@ -7,6 +7,7 @@ behind it the bytes that the map speaks of, one after another.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,11 +80,16 @@ class Reader:
 
     def take(self, told: Sequence[Any]) -> AnyArray:
         """Return the next array: a view, of the dtype and shape that `Blobs.add` has told."""
-        dtype, shape = np.dtype(told[0]), tuple(told[1])
-        count = int(np.prod(shape, dtype=np.int64))
-        array = np.frombuffer(self._content, dtype, count, self._at) if count else np.empty(0)
+        dtype, shape = told
+        return self.take_some(np.dtype(dtype), math.prod(shape)).reshape(shape)
+
+    def take_some(self, dtype: np.dtype[Any], count: int) -> AnyArray:
+        """Return the next array, of `count` elements: a view."""
+        if not count:
+            return np.empty(0, dtype)
+        array = np.frombuffer(self._content, dtype, count, self._at)
         self._at += count * dtype.itemsize
-        return array.astype(dtype, copy=False).reshape(shape)
+        return array
 
 
 def encode_record(kind: Kind, document: Mapping[str, Any], blobs: Blobs) -> list[Buffer]:
@@ -243,7 +249,7 @@ class Redo:
         for names, told in document["touched"]:
             places = _places(told, reader)
             for name in names:
-                values = reader.take([arrays[name].dtype.str, [len(places)]])
+                values = reader.take_some(arrays[name].dtype, len(places))
                 redo.touched.append((name, places, values))
         if "writer" in document:
             writer, sequence, keys = document["writer"]
