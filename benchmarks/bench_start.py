@@ -34,7 +34,11 @@ _NEAR_THE_END = 0.97  # of what a journal may hold before it begins anew
 _JOURNAL_RECORDS = 1 << 14
 _JOURNAL_BYTES = 1 << 26
 _UPDATED = 4096
-_JOURNALED_BYTES = 17  # of an update, a key
+_IN_HAND = 1 << 23  # reserved for more
+
+
+Prepare = Callable[[ReplayClient, str, Path], None]
+"""Takes a client of a server, its URL and its data directory."""
 
 
 class Server:
@@ -84,13 +88,18 @@ def many_records(client: ReplayClient, rows: int) -> None:
         client.insert("s", row)
 
 
-def many_bytes(client: ReplayClient, rows: int) -> None:
+def many_bytes(client: ReplayClient, folder: Path, rows: int) -> None:
     """Update priorities until the journal is almost as long as it may be."""
     fill_small(client, rows, 1)
     generator = np.random.default_rng(0)
-    for _ in range(int(_JOURNAL_BYTES * _NEAR_THE_END) // (_UPDATED * _JOURNALED_BYTES)):
+    while journal_bytes(folder) < _JOURNAL_BYTES * _NEAR_THE_END + _IN_HAND:
         keys = generator.integers(0, rows, _UPDATED)
         client.update_priorities("s", keys, generator.random(_UPDATED))
+
+
+def journal_bytes(folder: Path) -> int:
+    """Return how long the last segment of the journal is, with what is reserved for it."""
+    return max((folder / "journal").glob("*.log")).stat().st_size
 
 
 def within_a_checkpoint(client: ReplayClient, url: str, rows: int) -> None:
@@ -116,16 +125,14 @@ def fill_steps(client: ReplayClient, steps: int) -> None:
         client.insert("a", columns)
 
 
-def measure(
-    name: str, bar_s: float, prepare: Callable[[ReplayClient, str], None], folder: Path, starts: int
-) -> None:
+def measure(name: str, bar_s: float, prepare: Prepare, folder: Path, starts: int) -> None:
     """Prepare a state, kill, start again and again, and print what it took."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         server = Server(Path(own))
         with ReplayClient(server.url, total_timeout_s=120) as client:
-            prepare(client, server.url)
+            prepare(client, server.url, Path(own))
         server.kill()
-        journal = sum(path.stat().st_size for path in Path(own, "journal").iterdir())
+        journal = journal_bytes(Path(own)) if any(Path(own, "journal").iterdir()) else 0
         found = []
         for _ in range(starts):
             server = Server(Path(own))
@@ -150,15 +157,23 @@ def main() -> None:
     parser.add_argument("--only", default="", help="states that begin so")
     options = parser.parse_args()
     rows, steps = options.rows, options.steps
-    states: list[tuple[str, float, Callable[[ReplayClient, str], None]]] = [
-        ("nothing", 2, lambda client, _: None),
-        ("S: just filled", 2, lambda client, _: fill_small(client, rows, 1)),
-        ("S: wrapped", 2, lambda client, _: fill_small(client, rows, 1.5)),
-        ("S: a journal of many records", 2, lambda client, _: many_records(client, rows)),
-        ("S: a journal of many bytes", 2, lambda client, _: many_bytes(client, rows)),
-        ("S: within a checkpoint", 2, lambda client, url: within_a_checkpoint(client, url, rows)),
+    states: list[tuple[str, float, Prepare]] = [
+        ("nothing", 2, lambda client, *_: None),
+        ("S: just filled", 2, lambda client, *_: fill_small(client, rows, 1)),
+        ("S: wrapped", 2, lambda client, *_: fill_small(client, rows, 1.5)),
+        ("S: a journal of many records", 2, lambda client, *_: many_records(client, rows)),
+        (
+            "S: a journal of many bytes",
+            2,
+            lambda client, _, folder: many_bytes(client, folder, rows),
+        ),
+        (
+            "S: within a checkpoint",
+            2,
+            lambda client, url, _: within_a_checkpoint(client, url, rows),
+        ),
     ]
-    states.append(("A: wrapped", 10, lambda client, _: fill_steps(client, steps)))
+    states.append(("A: wrapped", 10, lambda client, *_: fill_steps(client, steps)))
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, {options.starts} starts")
     print("| state | journal | until it is ready | processor time | bar |")
     print("| --- | --- | --- | --- | --- |")
