@@ -2,9 +2,11 @@
 
 PLAN is `KIND:COUNT`: SIGKILL at the COUNT-th operation of that kind, in the middle of it where it
 has one; `restore-KIND:COUNT` counts them from the first file on that is copied to be restored.
+With `read-only:COUNT` it lives on, but can write nothing from the COUNT-th record on.
 `never:0` is a server like any other.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -29,6 +31,10 @@ class MortalFiles(Files):
         self._left = self.plan[1]
         self._is_armed = not self.restores
 
+    def _check_writable(self) -> None:
+        if self.plan[0] == "read-only" and self._left < 1:
+            raise OSError(errno.EROFS, "Read-only file system")
+
     def _is_last(self, kind: str) -> bool:
         if not self._is_armed or kind != self.plan[0]:
             return False
@@ -40,6 +46,9 @@ class MortalFiles(Files):
         kind = "index" if path.suffix == ".npy" else "journal"
         if "checkpoints" in path.parts:
             kind = "checkpoint"
+        if kind == "journal" and path.suffix == ".log":
+            self._is_last("read-only")
+        self._check_writable()
         if self._is_last(kind):
             content = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
             super().write(descriptor, [content[: len(content) // 2]], offset)
@@ -47,6 +56,7 @@ class MortalFiles(Files):
         super().write(descriptor, buffers, offset)
 
     def reserve(self, descriptor: int, offset: int, length: int) -> None:
+        self._check_writable()
         super().reserve(descriptor, offset, length)
         if self._is_last("reserve"):
             die()
@@ -60,6 +70,7 @@ class MortalFiles(Files):
         super().copy(source, target, synced=synced)
 
     def rename(self, source: Path, target: Path) -> None:
+        self._check_writable()
         if self._is_last("rename"):
             die()
         super().rename(source, target)

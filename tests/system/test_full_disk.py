@@ -10,6 +10,7 @@ from tests.contract.peer import Answer, Peer, TablePeer, array
 from tests.replay_server.processes import Command
 from tests.server_process import ServerProcess
 from tests.system.small_disk import SmallDisk, small_disk
+from tests.system.test_kills import MortalServer
 
 __all__ = ["small_disk"]
 
@@ -173,3 +174,36 @@ def test_a_new_data_directory_on_a_full_disk_is_refused(tmp_path: Path, small_di
     with Command("serve", "--port=0", f"--data-dir={small_disk.data}", folder=tmp_path) as command:
         assert command.ended() == (2, "")
         assert str(small_disk.data) in command.errors()
+
+
+def test_a_disk_that_becomes_read_only_shows_what_was_acknowledged(tmp_path: Path):
+    data = tmp_path / "data"
+    server = MortalServer(data, "read-only:30")
+    url = server.url()
+    assert url is not None
+    with Peer(url) as peer:
+        ring = TablePeer(peer, "ring")
+        ring.put(capacity=10_000)
+        filled = insert_until_full(ring, 0)
+        assert filled > 500
+
+        assert numbers_of(ring) == list(range(filled))
+        assert ring.stats()["inserted_total"] == filled
+        refused = [
+            insert(ring, filled),
+            ring.sample(4),
+            ring.update([0], [1.0]),
+            peer.json("PUT", "/v1/tables/new", {"capacity": 5}),
+            peer.send("PUT", "/v1/parameters/p", b"bytes"),
+            peer.json("POST", "/v1/checkpoints", {}),
+        ]
+        assert [answer.code for answer in refused] == ["storage_full"] * len(refused)
+        assert peer.get("/readyz").status == 200
+    assert not server.end(0.0)
+
+    again = ServerProcess("--port=0", f"--data-dir={data}")
+    with Peer(again.url) as peer:
+        ring = TablePeer(peer, "ring")
+        assert numbers_of(ring) == list(range(filled))
+        assert insert(ring, filled).status == 200
+    again.stop()
