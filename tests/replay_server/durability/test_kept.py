@@ -23,6 +23,15 @@ def unpacked(number: int, folder: Path) -> tuple[Path, dict[str, Any]]:
     return folder / "data", expected
 
 
+def as_before(found: Any, expected: Any) -> Any:
+    """Return what is found without what an earlier version did not tell: fields may be added."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {name: as_before(found[name], expected[name]) for name in found if name in expected}
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [as_before(*pair) for pair in zip(found, expected, strict=True)]
+    return found
+
+
 @pytest.mark.parametrize("number", FORMATS)
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_a_directory_of_every_format_is_opened_and_goes_on(
@@ -32,8 +41,10 @@ def test_a_directory_of_every_format_is_opened_and_goes_on(
     server = ServerProcess("--port=0", f"--data-dir={data}", f"--durability={durability}")
     try:
         with Peer(server.url) as peer:
-            assert describe(peer) == expected["told"]
-            assert go_on(peer) == expected["later"]
+            told = describe(peer)
+            assert as_before(told, expected["told"]) == expected["told"]
+            later = go_on(peer)
+            assert as_before(later, expected["later"]) == expected["later"]
     finally:
         server.stop()
 
