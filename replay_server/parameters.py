@@ -28,6 +28,7 @@ from replay_server.durability.parameter_shelf import (
     Upload,
 )
 from replay_server.errors import (
+    OverloadedError,
     StorageFullError,
     TooLargeError,
     UnavailableError,
@@ -61,6 +62,7 @@ class ParameterStore:
         self._changing = asyncio.Lock()
         self._doubtful: list[Content] = []  # what an index that may or may not be there names
         self._waiting: dict[str, dict[_Waiting, None]] = {}
+        self._waiting_count = 0
         self._closed = False
 
     @property
@@ -105,6 +107,7 @@ class ParameterStore:
             UnknownParametersError: nothing stands there then, or what stood was deleted meanwhile.
             TooLargeError: nobody may wait for so long.
             UnavailableError: the server is shutting down or restoring.
+            OverloadedError: too many wait already.
             asyncio.CancelledError: the client has gone.
         """
         longest = self._limits.max_wait_seconds
@@ -268,14 +271,18 @@ class ParameterStore:
         """Return when a newer version stands or the time is over. Raises what `_dismiss` gives."""
         if self._closed:
             raise UnavailableError
+        if self._waiting_count >= self._limits.max_waiting_requests:
+            raise OverloadedError(f"{self._waiting_count} requests wait for parameters already")
         waiting = _Waiting(newer_than, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(name, {})[waiting] = None
+        self._waiting_count += 1
         try:
             if await done_in_time(waiting.outcome, wait_s, None if gone is None else gone()):
                 waiting.outcome.result()
         finally:
             if not waiting.outcome.cancel():
                 waiting.outcome.exception()  # has been raised, or its client has just gone
+            self._waiting_count -= 1
             del self._waiting[name][waiting]
             if not self._waiting[name]:
                 del self._waiting[name]

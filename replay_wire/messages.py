@@ -344,7 +344,8 @@ class Limits(_Reply, frozen=True):
         max_streams_per_table: streams whose episode is open.
         max_connections: connections at once; beyond it is 503.
         max_handshakes: TLS handshakes under way at once; beyond it the oldest is broken off.
-        max_waiting_requests: requests that wait for a limiter at once; beyond it is 503.
+        max_waiting_requests: requests that wait for a limiter at once, and as many for parameters;
+            beyond it is 503.
         max_queue_seconds: for a request that has come to stand in line before it is worked on, as
             long as there are many in it; beyond it is 503.
         max_requests_ahead: requests that a connection may bring before the first is answered;

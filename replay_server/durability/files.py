@@ -35,8 +35,10 @@ class Files:
     """
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it, unless it is there."""
-        path.mkdir(parents=True, exist_ok=True)
+        """Make a folder for this user alone, and those above it, unless it is there."""
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(mode=0o700, exist_ok=True)
 
     def open(self, path: Path) -> int:
         """Open a file to read and write, made empty if it is not there; return its descriptor."""

@@ -55,7 +55,9 @@ class Layout:
             files.make_folder(root)
             for path in {root, *missing}:  # without its name all that is in it would be lost
                 files.sync_folder(path.parent)
-            self._lock = FileLock(root / "LOCK", timeout=0)
+            self._lock = FileLock(
+                root / "LOCK", timeout=0, mode=0o600
+            )  # who may read it could lock it
             self._lock.acquire()
         except Timeout:
             raise DataDirectoryError(

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.contract.peer import JSON, LONG_S, MSGPACK, Answer, Peer, TablePeer, array, values_of
+from tests.contract.peer import (
+    JSON,
+    LONG_S,
+    MSGPACK,
+    Answer,
+    Peer,
+    TablePeer,
+    WaitingRequest,
+    array,
+    values_of,
+)
 from tests.server_process import ServerProcess
 
 WAITING = 3
@@ -65,6 +75,24 @@ def test_requests_that_wait_have_a_limit(own_peer: Peer):
     table.fill([1])
     assert [one.answer().status for one in waiting] == [200] * WAITING
     assert table.stats()["sampled_total"] == WAITING
+
+
+def test_requests_that_wait_for_parameters_have_the_same_limit(own_peer: Peer):
+    path = f"/v1/parameters/p?wait={LONG_S}"
+    waiting = [WaitingRequest(own_peer, path, None, "GET") for _ in range(WAITING)]
+
+    refused = own_peer.get(path)
+
+    assert (refused.status, refused.code, refused.headers["retry-after"]) == (
+        503,
+        "unavailable",
+        "1",
+    )
+    waiting.pop().hang_up()
+    own_peer.settle()
+    waiting.append(WaitingRequest(own_peer, path, None, "GET"))
+    assert own_peer.send("PUT", "/v1/parameters/p", b"x").status == 200
+    assert [one.answer().status for one in waiting] == [200] * WAITING
 
 
 def test_rows_of_an_insert_have_a_limit(table: TablePeer):
@@ -174,16 +202,24 @@ def test_an_answer_with_more_elements_than_json_may_have_comes_in_messagepack(ta
     assert one_column.array("keys").tolist() == whole.array("keys").tolist()
 
 
-def test_writers_and_streams_count_as_memory(table: TablePeer):
-    table.make(capacity=10, items={"kind": "transition"})
-    assert table.post("insert", steps_of([0])).status == 200
+def test_writers_count_as_memory(table: TablePeer):
+    table.make(capacity=10, columns={"x": {"dtype": "<i8", "shape": []}})
     before = table.stats()["bytes"]
 
     for number in range(50):
-        stamp = {"id": f"writer-{number}", "sequence": 1}
-        assert table.post("insert", {**steps_of([number]), "writer": stamp}).status == 200
+        table.insert([1], writer={"id": f"writer-{number}", "sequence": 1})
 
-    assert 50 * 200 < table.stats()["bytes"] - before < 50 * 2000
+    assert 50 * 200 < table.stats()["bytes"] - before < 50 * 1000
+
+
+def test_open_streams_count_as_memory(table: TablePeer):
+    table.make(capacity=100, items={"kind": "transition"})
+    assert table.post("insert", steps_of([0])).status == 200
+    before = table.stats()["bytes"]
+
+    assert table.post("insert", steps_of([*range(1, 51)])).status == 200
+
+    assert 50 * 100 < table.stats()["bytes"] - before < 50 * 1000
 
 
 def test_writers_that_take_all_the_memory_are_refused_and_nothing_changes():

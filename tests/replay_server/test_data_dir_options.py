@@ -1,6 +1,7 @@
 """`--data-dir`, `--durability`, `--restore` as docs/cli.md says."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,18 @@ def test_a_stopped_server_has_made_its_data_durable(tmp_path: Path):
     server = ServerProcess("--port=0", f"--data-dir={tmp_path / 'data'}")
     assert numbers(server.url) == [4, 5]
     server.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a system whose files have no modes")
+def test_nobody_else_can_read_list_or_lock_a_data_directory(data: Path):
+    with_parameters = ServerProcess("--port=0", f"--data-dir={data}")
+    with Peer(with_parameters.url) as peer:
+        assert peer.send("PUT", "/v1/parameters/p", b"x").status == 200
+        open_to_others = {
+            str(path.relative_to(data)): oct(path.stat().st_mode)
+            for path in [data, *data.rglob("*")]
+            if path.stat().st_mode & 0o077
+        }
+    with_parameters.stop()
+
+    assert open_to_others == {}

@@ -1,3 +1,4 @@
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,3 +77,21 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path):
         listen("", 0, path)
 
     assert path.read_text() == "mine"
+
+
+def test_a_socket_file_whose_listener_takes_nobody_in_is_somebodys(tmp_path: Path):
+    path = tmp_path / "s"
+    with contextlib.ExitStack() as stack:
+        stubborn = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        stubborn.bind(str(path))
+        stubborn.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                one.setblocking(False)
+                one.connect(str(path))
+
+        with pytest.raises(OSError, match="in use"):
+            listen("", 0, path)
+
+    assert path.exists()
