@@ -46,7 +46,7 @@ class Turns:
     async def turn(self) -> None:
         """Return when a request may begin with its work; at once unless others have come before it.
 
-        Cost: 0.3 us where there is no line.
+        Cost: O(1); where there is no line, no round of the loop.
 
         Raises:
             OverloadedError: there are too many before it.
