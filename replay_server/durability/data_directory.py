@@ -18,9 +18,9 @@ from typing import Final
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Buffer, Files
 from replay_server.durability.floors import floor_of, raise_floor
-from replay_server.durability.index_writer import IndexWriter, remove_before
-from replay_server.durability.journal import Journal, segment_path
-from replay_server.durability.journal_reader import read_journal, read_segment
+from replay_server.durability.index_writer import IndexWriter
+from replay_server.durability.journal import Journal
+from replay_server.durability.journal_reader import read_journal
 from replay_server.durability.keeper import (
     Build,
     Room,
@@ -30,7 +30,8 @@ from replay_server.durability.keeper import (
 from replay_server.durability.kept_table import KeptTable, open_table
 from replay_server.durability.layout import Layout
 from replay_server.durability.memo import Description, TableMemo
-from replay_server.durability.recovery import Recovered, Recovery, folder_name
+from replay_server.durability.opening import Opening
+from replay_server.durability.recovery import Recovery, folder_name
 from replay_server.durability.redo import Blobs, ChangeSet, Kind, encode_record
 from replay_server.durability.syncer import Syncer
 from replay_server.durability.table_files import TableFiles
@@ -77,7 +78,8 @@ class DataDirectory:
         self._broken: StorageFullError | None = None
         self._shows_refused = False
         self._is_new = layout.current is None
-        recovered, last, count = self._recover()
+        opening = Opening(layout, files, build, power=power)
+        recovered, last, count = opening.run()
         self.floors = recovered.floors
         self.tables = recovered.tables
         self._next_uid = recovered.next_uid
@@ -89,7 +91,7 @@ class DataDirectory:
         self._writer = IndexWriter(layout, files, self._at_rest, sync)
         self._begin_at = _JOURNAL_RECORDS - recovered.records
         self._try_at = 0
-        self._remove_strangers()
+        opening.remove_strangers(self.tables)
 
     # -- tables ---------------------------------------------------------------------------------
 
@@ -306,7 +308,8 @@ class DataDirectory:
             self._writer.wait()
             assert self.layout.current is not None
             journal = read_journal(self.layout.journal, self.layout.current)
-            recovered = self._recovery().run(journal)
+            recovery = Recovery(self.layout.tables, self._files, self._build, synced=self._power)
+            recovered = recovery.run(journal)
         except (DataDirectoryError, StorageFullError, OSError, MemoryError) as error:
             logger.critical("what is kept can't be read; tables show what was refused: %s", error)
             self._shows_refused = True
@@ -314,9 +317,6 @@ class DataDirectory:
         found = {kept.uid: kept for kept in recovered.tables}
         for kept in every:
             kept.become(found[kept.uid])
-
-    def _recovery(self) -> Recovery:
-        return Recovery(self.layout.tables, self._files, self._build, synced=self._power)
 
     # -- the journal ----------------------------------------------------------------------------
 
@@ -376,57 +376,6 @@ class DataDirectory:
             self._syncer.close_later(old)
         files = [kept.arrays for kept in self._standing.values()]
         self._writer.write(files, self._journal.number, synced=synced)
-
-    # -- a start --------------------------------------------------------------------------------
-
-    def _recover(self) -> tuple[Recovered, int, int]:
-        """Return what the directory holds, the journal's last segment and the records in it.
-
-        Raises:
-            DataDirectoryError: something is missing or damaged.
-        """
-        folder, first = self.layout.journal, self.layout.current
-        if first is None:
-            self._remove_unused_journal()
-            return Recovered(), 0, 0
-        journal = read_journal(folder, first)
-        if journal.unbegun is not None:
-            self._files.remove(journal.unbegun)
-        recovered = self._recovery().run(journal)
-        last = journal.segments[-1]
-        last.seal(self._files)
-        if self._power and not journal.is_on_disk:  # a process that promised less had it before
-            for segment in journal.segments:
-                self._files.sync_file(segment.path)
-            for kept in recovered.tables:
-                kept.arrays.sync()
-            self.layout.sync()
-        return recovered, first + len(journal.segments) - 1, len(last.payloads)
-
-    def _remove_unused_journal(self) -> None:
-        """Remove the journal of a start that did not come to its first request.
-
-        Raises:
-            DataDirectoryError: it came further, so that CURRENT should be there.
-        """
-        path = segment_path(self.layout.journal, 1)
-        for each in self.layout.journal.iterdir():
-            if each != path or len(read_segment(each, 1).payloads) > 1:
-                raise DataDirectoryError(
-                    self.layout.root / "CURRENT", "it is missing; restore a copy"
-                )
-            self._files.remove(each)
-
-    def _remove_strangers(self) -> None:
-        """Remove what was left of tables that went, or that never came to be."""
-        known = {kept.arrays.folder for kept in self.tables}
-        for kept in self.tables:
-            kept.arrays.remove_strangers()
-        for path in self.layout.tables.iterdir():
-            if path not in known:
-                self._files.remove_folder(path)
-        if self.layout.current is not None:
-            remove_before(self.layout, self._files, self.layout.current)
 
 
 def _kept(standing: StandingTable) -> KeptTable:

@@ -146,7 +146,7 @@ def test_a_server_that_was_stopped_has_everything_on_the_disk(
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
-@pytest.mark.parametrize("kind", ["rows_drawn_twice", "transitions"])
+@pytest.mark.parametrize("kind", ["rows_drawn_twice", "transitions", "compressed_rows"])
 def test_what_a_killed_process_left_is_on_the_disk_once_a_server_with_power_has_started(
     tmp_path: Path, kind: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ):
