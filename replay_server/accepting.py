@@ -44,9 +44,6 @@ class Acceptor:
             make_protocol: makes what a connection is given to.
             tls: what handshakes are made with; None is without TLS.
             limits: how many handshakes there may be, and how long each may take.
-
-        Raises:
-            NotImplementedError: the running event loop can't wait for sockets (Windows).
         """
         self._loop = asyncio.get_running_loop()
         self._listener = listener
@@ -56,6 +53,17 @@ class Acceptor:
         self._begun: dict[asyncio.Task[None], None] = {}  # the oldest first
         self._again: asyncio.TimerHandle | None = None
         self._loop.add_reader(listener, self._accept)
+
+    @staticmethod
+    def suits(listener: socket.socket) -> bool:
+        """Return whether the running event loop can wait for sockets: that of Windows can't."""
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_reader(listener, lambda: None)
+        except NotImplementedError:
+            return False
+        loop.remove_reader(listener)
+        return True
 
     def close(self) -> None:
         """Take no more connections in; whoever is in a handshake is let go."""

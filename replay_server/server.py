@@ -133,11 +133,9 @@ class _Server(uvicorn.Server):
         if self._stop.came:
             self.should_exit = True
             return
-        try:
-            await super().startup([])
-            self.servers = [self._acceptor(each) for each in sockets or ()]  # type: ignore[misc]
-        except NotImplementedError:  # an event loop of Windows
-            await super().startup(sockets)
+        listeners = [each for each in sockets or () if Acceptor.suits(each)]
+        await super().startup([each for each in sockets or () if each not in listeners])
+        self.servers += [self._acceptor(each) for each in listeners]  # type: ignore[misc]
         if self.started:
             self._files.watch()
             sys.stdout.write(f"replay-server ready on {self._url}\n")

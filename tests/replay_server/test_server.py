@@ -18,6 +18,8 @@ from replay_server.listening import listen
 from replay_server.reloadable_files import ReloadableFiles
 from replay_server.server import _Server, _StopSignal
 from replay_server.settings import ServerSettings
+from tests import server_process
+from tests.contract.peer import Peer
 from tests.replay_server.processes import Command
 
 STOPS = pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
@@ -194,3 +196,23 @@ def test_a_stop_that_was_swallowed_while_it_started_is_not_forgotten(
 
     assert not server.started
     assert capsys.readouterr().out == ""
+
+
+_LIKE_ON_WINDOWS = """
+import asyncio.selector_events
+
+def add_reader(self, *_):
+    raise NotImplementedError
+
+asyncio.selector_events.BaseSelectorEventLoop.add_reader = add_reader
+"""
+
+
+def test_an_event_loop_that_cannot_wait_for_sockets_will_do(monkeypatch: pytest.MonkeyPatch):
+    program = _LIKE_ON_WINDOWS + server_process._WITHOUT_FAST_PARTS
+    monkeypatch.setattr(server_process, "_WITHOUT_FAST_PARTS", program)
+    server = server_process.ServerProcess("--port=0", fast=False)
+
+    with Peer(server.url) as peer:
+        assert peer.get("/healthz").status == 200
+    assert server.stop() == 0
