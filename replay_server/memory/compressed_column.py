@@ -44,11 +44,14 @@ class PackedRows:
         locations: [N] int64.
         lengths: [N] int64, bytes.
         content: their bytes, one after another.
+        dictionary: that some were packed with, and that was trained on them; empty if none pays.
+            None where the column's own was used.
     """
 
     locations: Int64Array
     lengths: Int64Array
     content: bytes
+    dictionary: bytes | None
 
 
 class CompressedColumn:
@@ -102,18 +105,27 @@ class CompressedColumn:
         Raises StorageFullError, MemoryError; nothing has changed then.
         """
         plain = np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
-        self._learn(plain)
+        dictionary = self._learned(plain)
+        codec = self._codec
+        if dictionary is not None:
+            codec = codec_for(self._compression, dictionary)
         views = [row.data for row in plain]
         pieces = [
             packed if len(packed) < self.row_bytes else bytes(row)
-            for packed, row in zip(self._codec.compress(views), views, strict=True)
+            for packed, row in zip(codec.compress(views), views, strict=True)
         ]
         lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
         content = b"".join(pieces)
-        return PackedRows(self._log.append(content, lengths), lengths, content)
+        return PackedRows(self._log.append(content, lengths), lengths, content, dictionary)
+
+    def discard(self, rows: PackedRows) -> None:
+        """Let packed rows go that get no slots after all."""
+        self._log.let_go(rows.locations)
 
     def place(self, slots: Int64Array, rows: PackedRows) -> None:
         """Let distinct slots [N] lead to packed rows, and what they led to go."""
+        if rows.dictionary is not None:
+            self._adopt(rows.dictionary)
         self._let_go(slots)
         self._locations[slots] = rows.locations
         self._lengths[slots] = rows.lengths
@@ -183,18 +195,25 @@ class CompressedColumn:
         if len(gone):
             self._log.let_go(gone)
 
-    def _learn(self, rows: UInt8Array) -> None:
-        """Train a dictionary once there are rows enough, counting those [N, bytes] that come in."""
+    def _learned(self, rows: UInt8Array) -> bytes | None:
+        """Return a new dictionary once there are rows enough, with those [N, bytes] that come in.
+
+        It is empty where none pays; None where there is nothing to decide.
+        """
         if self._dictionary is None or self._dictionary_size != _UNDECIDED:
-            return
+            return None
         wanted = sample_rows(self.row_bytes, self._slots)
-        if wanted and self._log.pieces + len(rows) < wanted:
-            return
-        found = b""
-        if wanted:
-            stored = self.gather(np.flatnonzero(self._locations)[:wanted])
-            before = stored.reshape(-1).view(np.uint8).reshape(-1, self.row_bytes)
-            found = trained(np.concatenate((before, rows))[:wanted], self._slots)
+        if not wanted:
+            return b""
+        if self._log.pieces + len(rows) < wanted:
+            return None
+        stored = self.gather(np.flatnonzero(self._locations)[:wanted])
+        before = stored.reshape(-1).view(np.uint8).reshape(-1, self.row_bytes)
+        return trained(np.concatenate((before, rows))[:wanted], self._slots)
+
+    def _adopt(self, found: bytes) -> None:
+        """Pack with a dictionary from now on, or without if it is empty."""
+        assert self._dictionary is not None
         self._dictionary[:_SIZE_BYTES].view(np.int64)[0] = len(found) or _NONE
         self._dictionary[_SIZE_BYTES : _SIZE_BYTES + len(found)] = np.frombuffer(found, np.uint8)
         self._codec = codec_for(self._compression, found)

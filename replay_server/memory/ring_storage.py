@@ -90,10 +90,16 @@ class RingStorage:
         Raises StorageFullError, MemoryError; nothing has changed then.
         """
         self._let_retired_go()
-        return StoredRows(
-            {name: array for name, array in columns.items() if name in self._columns},
-            {name: column.pack(columns[name]) for name, column in self.compressed.items()},
-        )
+        plain = {name: array for name, array in columns.items() if name in self._columns}
+        packed: dict[str, PackedRows] = {}
+        try:
+            for name, column in self.compressed.items():
+                packed[name] = column.pack(columns[name])
+        except BaseException:
+            for name, rows in packed.items():
+                self.compressed[name].discard(rows)
+            raise
+        return StoredRows(plain, packed)
 
     def place(self, slots: Int64Array, packed: Mapping[str, PackedRows]) -> None:
         """Let distinct slots [N] lead to packed rows."""

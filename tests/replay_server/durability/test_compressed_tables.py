@@ -139,13 +139,13 @@ class _FailingFiles(Files):
 
     def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> None:
         name = Path(f"/proc/self/fd/{descriptor}").readlink().stem
-        if self.fails == "error" and name.startswith("observation."):
+        if self.fails and name.startswith(self.fails):
             raise OSError(errno.EIO, "Input/output error")
         super().write(descriptor, buffers, offset)
 
 
 @POWER
-@pytest.mark.parametrize("failure", ["full", "error"])
+@pytest.mark.parametrize("failure", ["full", "observation.", "action."])
 def test_what_has_no_room_in_the_log_is_refused_and_all_else_stays(
     tmp_path: Path, failure: str, power: bool
 ):
@@ -222,4 +222,39 @@ def test_a_dictionary_is_there_after_a_start(
         assert found[8 : 8 + len(dictionary)].tobytes() == dictionary
         kept = told(again.tables[0].table)["columns"][name][:-1]
         assert_same(kept, before["columns"][name])
+    again.close()
+
+
+@POWER
+def test_a_dictionary_of_an_insert_that_was_refused_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, power: bool
+):
+    pattern = np.random.default_rng(1).integers(0, 256, 24, np.uint8)
+    dictionary = trained(np.tile(pattern, (300, 9)), 10**6)
+    monkeypatch.setattr(compressed_column, "sample_rows", lambda *_: 20)
+    monkeypatch.setattr(compressed_column, "trained", lambda *_: dictionary)
+    files = _FailingFiles()
+    directory = open_directory(tmp_path, files, power=power)
+    standing = make(directory, "compressed_rows")
+    columns = rows(np.random.default_rng(1), 15)
+    columns["observation"] = np.tile(pattern, (15, 1)).view(np.float64)
+
+    def attempt() -> None:
+        with directory.step((standing, Room(15, 15, 100))):
+            standing.table.insert(columns)
+
+    attempt()
+    files.fails = "is_last."  # the column after the observation
+    with pytest.raises(StorageFullError):
+        attempt()
+    files.fails = None
+    attempt()
+    attempt()
+
+    assert dictionary
+    before = told(standing.table)
+    assert before["columns"]["observation"].tobytes() == 40 * pattern.tobytes()
+    abandon(directory)
+    again = open_directory(tmp_path)
+    assert_same(told(again.tables[0].table), before)
     again.close()
