@@ -84,7 +84,7 @@ def _spec(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
     elif chance.random() < 0.65:
         spec["remover"] = {"kind": chance.choice(["lifo", "uniform", "min_heap", "max_heap"])}
     if chance.random() < 0.6:
-        spec["columns"] = columns
+        spec["columns"] = columns if "remover" in spec else _some_compressed(columns, spec["seed"])
     if kind == "row" and chance.random() < 0.12:
         spec["rate_limiter"] = {"kind": "queue", "size": chance.randint(1, capacity)}
         return spec, columns
@@ -95,6 +95,16 @@ def _spec(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
     if chance.random() < 0.35:
         spec["max_times_sampled"] = chance.choice([1, 2, 3, 4])
     return spec, columns
+
+
+def _some_compressed(columns: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Columns of which any may be compressed; nothing else that is told may depend on it."""
+    chance = random.Random(seed)  # one of its own, so that the rest of a program stays what it is
+    ways = chance.choices([None, "lz4", "zstd"], [3, 1, 1], k=len(columns))
+    return {
+        name: column if way is None else {**column, "compression": way}
+        for (name, column), way in zip(columns.items(), ways, strict=True)
+    }
 
 
 def _items(chance: random.Random, kind: str, capacity: int) -> dict[str, Any]:
