@@ -20,6 +20,7 @@ COLUMNS = {
 }
 STEP_COLUMNS = {
     **COLUMNS,
+    "filler": {**COLUMNS["filler"], "compression": "zstd"},
     "observation": {"dtype": "<f4", "shape": [3]},
     "action": {"dtype": "<i8", "shape": []},
     "reward": {"dtype": "<f4", "shape": []},
@@ -30,7 +31,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "steps": {"capacity": CAPACITY, "columns": STEP_COLUMNS, "items": {"kind": "transition"}},
     "queue": {
         "capacity": QUEUE,
-        "columns": COLUMNS,
+        "columns": {**COLUMNS, "filler": STEP_COLUMNS["filler"]},
         "rate_limiter": {"kind": "queue", "size": QUEUE},
     },
 }
