@@ -23,6 +23,8 @@ from replay_wire.specs import TableSpec
 from tests.fuzz.tables import EMPTY, SPECS, STEPS, rows, steps
 
 PARAMETERS: Final = "all parameters"
+# Where compressed rows lie is forgotten some time after they have gone; ages go by what was drawn.
+_UNTOLD: Final = ("ages", "location/", "length/")
 Fingerprint = tuple[object, ...]
 
 
@@ -136,7 +138,7 @@ def _fingerprint(served: ServedTable) -> Fingerprint:
         table.takes_away,
         table.signature,
         table.sample_ages.drawn,
-        *(array.tobytes() for name, array in arrays.index.items() if name != "ages"),
+        *(array.tobytes() for name, array in arrays.index.items() if not name.startswith(_UNTOLD)),
         *(array.tobytes() for array in arrays.columns.values()),
         *(rows.tobytes() for rows in _unpacked(table).values()),
     )
