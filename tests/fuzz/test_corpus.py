@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fuzz.corpus import corpus
+from tests.fuzz.crowd import Crowd
 from tests.fuzz.decoders import Decoders, valid_bodies
 from tests.fuzz.mutator import Mutator
 from tests.fuzz.programs import valid_inputs, valid_programs
@@ -31,6 +32,16 @@ def test_every_input_of_the_servers_corpus_leaves_it_sound(server: Server):
         server.feed(data)
 
     assert 0 < server.refused < server.requests
+
+
+def test_every_input_of_the_crowds_corpus_leaves_the_server_sound():
+    crowd = Crowd()
+
+    for data in corpus("crowd"):
+        crowd.feed(data)
+
+    assert 0 < crowd.refused < crowd.requests
+    crowd.close()
 
 
 def test_every_input_of_the_decoders_corpus_is_a_message_or_refused(decoders: Decoders):
