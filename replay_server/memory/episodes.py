@@ -113,8 +113,13 @@ class Episodes:
 
     @property
     def stream_bytes(self) -> int:
-        """About how much memory the open streams take."""
+        """About how much memory the streams take, those too that have ended since and still do."""
         return len(self._streams) * _BYTES_A_STREAM
+
+    @property
+    def open_stream_bytes(self) -> int:
+        """About how much the open ones have to take. Cost: O(streams)."""
+        return int(np.count_nonzero(self._are_open())) * _BYTES_A_STREAM
 
     def append(self, steps: NewSteps) -> tuple[Int64Array, int]:
         """Enter steps one after another, each after the oldest row has gone where there is no room.
@@ -127,11 +132,12 @@ class Episodes:
 
         Cost: O(N (history + 1) + what is born).
         """
-        return self._enter(steps, self._places(steps))
+        streams, _ = self._places(steps)
+        return self._enter(steps, streams)
 
     def items_after(self, steps: NewSteps) -> int:
         """Return how many items `append` would leave: it is done, and taken back. Cost: as that."""
-        streams = self._places(steps)
+        streams, known = self._places(steps)
         ends, items = self._open_ends.copy(), self.items
         keys = steps.first_key + np.arange(len(streams))
         places = (keys % self._index.slots, (keys - steps.capacity) % self._index.slots)
@@ -144,6 +150,8 @@ class Episodes:
         for array, values in zip(arrays, before, strict=True):
             array[changed] = values
         self._open_ends[:] = ends
+        while len(self._streams) > known:
+            self._streams.popitem()
         return left
 
     def report(self, writer: str | None, streams: Int64Array | None, slots: Int64Array) -> None:
@@ -228,27 +236,37 @@ class Episodes:
         self.items += counts[1]
         return touched[: counts[0]], int(counts[2])
 
-    def _places(self, steps: NewSteps) -> Int64Array:
-        """Return the places [N] of the steps' streams among the open ends, known or new."""
+    def _places(self, steps: NewSteps) -> tuple[Int64Array, int]:
+        """Return the places [N] of the steps' streams among the open ends, and how many were known.
+
+        New ones come last.
+        """
         distinct, inverse = np.unique(steps.streams, return_inverse=True)
         if len(self._streams) + len(distinct) > len(self._open_ends):
             self._forget_ended_streams(len(distinct))
-        known = self._streams
-        places = [known.setdefault((steps.writer, each), len(known)) for each in distinct.tolist()]
-        return np.array(places, np.int64)[inverse]
+        streams, known = self._streams, len(self._streams)
+        places = [
+            streams.setdefault((steps.writer, each), len(streams)) for each in distinct.tolist()
+        ]
+        return np.array(places, np.int64)[inverse], known
 
     def _forget_ended_streams(self, more: int) -> None:
         """Keep only streams whose last step is there and open, and make room for `more` others.
 
         Of the rest nothing needs to be known: what comes next in one of them continues nothing.
         """
-        keys = self._index.keys
-        is_open = (self._open_ends >= 0) & (keys[self._open_ends % len(keys)] == self._open_ends)
+        is_open = self._are_open()
         kept = [(stream, place) for stream, place in self._streams.items() if is_open[place]]
         ends = np.full(max(2 * (len(kept) + more), 64), _NONE, np.int64)
         ends[: len(kept)] = self._open_ends[np.array([place for _, place in kept], np.int64)]
         self._streams = {stream: place for place, (stream, _) in enumerate(kept)}
         self._open_ends = ends
+
+    def _are_open(self) -> BoolArray:
+        """Return whether the last step of each stream is there and open."""
+        keys, ends = self._index.keys, self._open_ends
+        are_open: BoolArray = (ends >= 0) & (keys[ends % len(keys)] == ends)
+        return are_open
 
     def _arrays(self) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array, UInt8Array]:
         return self._index.keys, self.before, self.after, self.positions, self.flags

@@ -182,14 +182,17 @@ class Table:
     def nbytes(self) -> int:
         """Bytes that the rows and what is kept beside them may come to take.
 
-        Of compressed columns, writers and streams, what they take now.
+        Of compressed columns, writers and open streams, what they take now. Cost: O(streams).
         """
         full = bytes_for(self.capacity, self.signature, self.has_steps)
-        return full + self.packed_bytes + self.remembered_bytes
+        occupancy, remembered = self._occupancy, self._writers.nbytes
+        if isinstance(occupancy, StepOccupancy):
+            remembered += occupancy.episodes.open_stream_bytes
+        return full + self.packed_bytes + remembered
 
     @property
     def remembered_bytes(self) -> int:
-        """About how many bytes are taken by what is remembered of writers and open streams."""
+        """About how many bytes what is remembered of writers and streams takes. Cost: O(1)."""
         occupancy = self._occupancy
         streams = occupancy.episodes.stream_bytes if isinstance(occupancy, StepOccupancy) else 0
         return self._writers.nbytes + streams

@@ -77,3 +77,34 @@ def test_that_a_full_table_refuses_an_insert_is_known(kind):
                 table.draw(1)
 
     assert table.holds_back_insert(1)
+
+
+def ended(count: int) -> dict[str, np.ndarray]:
+    return {**steps(count, False), "is_last": np.ones(count, np.bool_)}
+
+
+def test_a_refused_insert_remembers_none_of_its_streams():
+    table = make_table("transitions", capacity=200)
+    table.insert(ended(60), streams=np.arange(100, 160))
+    with pytest.raises(RateLimitedError):  # noqa: PT012
+        while table.rows < 100:
+            table.insert(steps(3, False))
+    before, state = table.nbytes, table.state
+
+    with pytest.raises(RateLimitedError):
+        table.insert(steps(8, False), streams=np.array([0, 0, 0, 0, 1, 2, 3, 4]))
+
+    assert table.nbytes == before
+    assert table.state == state
+
+
+def test_streams_that_have_ended_take_no_bytes():
+    table = make_table("transitions", capacity=200)
+    empty = table.nbytes
+    table.insert(steps(3, False), streams=np.arange(3))
+    three = table.nbytes
+
+    table.insert(ended(40), streams=np.arange(100, 140))
+
+    assert table.nbytes > empty
+    assert table.nbytes - empty == (three - empty)
