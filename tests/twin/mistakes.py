@@ -141,7 +141,7 @@ MISTAKES = [
     Mistake("a repeated insert is done again", "memory/writers.py",
             "sequence > last:", "sequence >= last:"),
     Mistake("the writer heard of last is forgotten", "memory/writers.py",
-            "        self._last.pop(writer, None)  #", "        #"),
+            "        self._forget(writer)  #", "        #"),
     # limiters
     Mistake("limiters do not see deletes", "memory/table.py",
             "self.limiter.missing_for_draw(self.size, batch_size * batches)",
