@@ -78,8 +78,8 @@ class DataDirectory:
         self._broken: StorageFullError | None = None
         self._shows_refused = False
         self._is_new = layout.current is None
-        opening = Opening(layout, files, build, power=power)
-        recovered, last, count = opening.run()
+        self._opening = Opening(layout, files, build, power=power)
+        recovered, last, count = self._opening.run()
         self.floors = recovered.floors
         self.tables = recovered.tables
         self._next_uid = recovered.next_uid
@@ -91,7 +91,7 @@ class DataDirectory:
         self._writer = IndexWriter(layout, files, self._at_rest, sync)
         self._begin_at = _JOURNAL_RECORDS - recovered.records
         self._try_at = 0
-        opening.remove_strangers(self.tables)
+        self._opening.remove_strangers(self.tables)
 
     # -- tables ---------------------------------------------------------------------------------
 
@@ -331,6 +331,7 @@ class DataDirectory:
             raise failure
         if not self._journal.is_open:
             self._journal.begin(self._base(), synced=self._power)
+            self._opening.tell_of_next()
         if self._is_new:
             self.layout.set_current(self._journal.number, synced=self._power)
             self._is_new = False
@@ -371,6 +372,7 @@ class DataDirectory:
         if synced:
             self._syncer.sync_now(self._standing.values())
         old = self._journal.begin(self._base(), synced=synced)
+        self._opening.tell_of_next()
         self._begin_at = self._journal.appended + _JOURNAL_RECORDS
         if old is not None:
             self._syncer.close_later(old)

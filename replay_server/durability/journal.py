@@ -108,6 +108,11 @@ class _Segment:
     certain: int = 0
 
 
+def word_of_next(count: int) -> bytes:
+    """Return what a segment of `count` records ends with once another one follows."""
+    return HEADER.pack(0, record_check((), 0, count, count), count, count)
+
+
 class Journal:
     """The segment that is written to.
 
@@ -195,10 +200,9 @@ class Journal:
 
     def _tell_of_next(self, old: _Segment) -> None:
         """Let the old segment end with the word that another one follows."""
-        end = HEADER.pack(0, record_check((), 0, old.count, old.count), old.count, old.count)
         # should it fail: the next one tells how many records this has; that it is there goes untold
         with suppress(StorageFullError, OSError):
-            self._files.write(old.descriptor, [end], old.size)
+            self._files.write(old.descriptor, [word_of_next(old.count)], old.size)
 
     def reserve(self, payload_bytes: int, *, grows: bool) -> None:
         """Make sure that a record of so many bytes can be appended.

@@ -26,6 +26,7 @@ from replay_server.durability.journal import (
     padded,
     record_check,
     segment_path,
+    word_of_next,
 )
 
 __all__ = ["FoundJournal", "FoundSegment", "read_journal", "read_segment"]
@@ -72,6 +73,18 @@ class FoundSegment:
             files.write(descriptor, [replace(self.head, least=least).encode()], 0)
             files.sync(descriptor)
             files.resize(descriptor, least)
+        finally:
+            files.close(descriptor)
+
+    def tell_of_next(self, files: Files) -> None:
+        """Let it end with the word that another one follows, which is there for certain.
+
+        Raises OSError.
+        """
+        descriptor = files.open(self.path)
+        try:
+            files.write(descriptor, [word_of_next(len(self.payloads))], self.end)
+            files.sync(descriptor)
         finally:
             files.close(descriptor)
 

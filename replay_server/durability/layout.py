@@ -80,7 +80,10 @@ class Layout:
         """
         path = self.root / "CURRENT"
         try:
-            return int(path.read_text(encoding="ascii"))
+            told = path.read_text(encoding="ascii")
+            if not told.endswith("\n"):
+                raise ValueError("it is cut off")
+            return int(told)
         except FileNotFoundError:
             if any(self.tables.iterdir()):
                 raise DataDirectoryError(path, "it is missing; restore a copy") from None

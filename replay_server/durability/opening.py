@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.index_writer import remove_before
 from replay_server.durability.journal import segment_path
-from replay_server.durability.journal_reader import FoundJournal, read_journal, read_segment
+from replay_server.durability.journal_reader import (
+    FoundJournal,
+    FoundSegment,
+    read_journal,
+    read_segment,
+)
 from replay_server.durability.keeper import Build
 from replay_server.durability.kept_table import KeptTable
 from replay_server.durability.layout import Layout
 from replay_server.durability.recovery import Recovered, Recovery
+from replay_server.errors import StorageFullError
 
 __all__ = ["Opening"]
 
@@ -26,6 +33,7 @@ class Opening:
         self._files = files
         self._build = build
         self._power = power
+        self._last: FoundSegment | None = None
 
     def run(self) -> tuple[Recovered, int, int]:
         """Return what the directory holds, the journal's last segment and the records in it.
@@ -42,11 +50,21 @@ class Opening:
             self._files.remove(journal.unbegun)
         recovery = Recovery(self._layout.tables, self._files, self._build, synced=self._power)
         recovered = recovery.run(journal)
-        last = journal.segments[-1]
+        last = self._last = journal.segments[-1]
         last.seal(self._files)
         if self._power and not journal.is_on_disk:
             self._sync(journal, recovered)
         return recovered, first + len(journal.segments) - 1, len(last.payloads)
+
+    def tell_of_next(self) -> None:
+        """Let the last segment that was found say that another one follows, which has been begun.
+
+        Should it fail, that one still tells how many records this has; that it is there is untold.
+        """
+        if self._last is not None:
+            with suppress(StorageFullError, OSError):
+                self._last.tell_of_next(self._files)
+            self._last = None
 
     def remove_strangers(self, tables: Sequence[KeptTable]) -> None:
         """Remove what was left of tables that went, or that never came to be."""
