@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from agent_client.errors import ColumnMismatchError
 from replay_wire.arrays import Array
@@ -20,6 +20,7 @@ __all__ = [
     "as_column",
     "as_keys",
     "as_signature",
+    "as_update",
     "fits_kind",
     "needs_signature",
 ]
@@ -83,6 +84,23 @@ def as_keys(keys: ArrayLike) -> Array:
     if found.dtype.kind not in "iu":
         raise ValueError(f"expected integer keys, got {found.dtype}")
     return Array.from_numpy(found.astype(np.int64, copy=False))
+
+
+def as_update(keys: ArrayLike, priorities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return keys [B] as int64 and priorities [B], both copied, to be sent later.
+
+    Raises:
+        ValueError: they are not vectors of one length, or keys are not integers.
+    """
+    own_keys, own_priorities = np.array(keys), np.array(priorities)
+    if own_keys.ndim != 1 or own_keys.shape != own_priorities.shape:
+        raise ValueError(
+            "expected keys and priorities as vectors of one length, "
+            f"got {list(own_keys.shape)} and {list(own_priorities.shape)}"
+        )
+    if own_keys.size and own_keys.dtype.kind not in "iu":
+        raise ValueError(f"expected integer keys, got {own_keys.dtype}")
+    return own_keys.astype(np.int64, copy=False), own_priorities
 
 
 def as_array(values: ArrayLike) -> Array:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent_client.batches import Batch
 from agent_client.batches.draws import Layout
+from agent_client.columns import as_update
 from agent_client.errors import (
     BatchTimeoutError,
     PrefetcherClosedError,
@@ -165,21 +166,13 @@ class Prefetcher:
             PrefetcherClosedError: the prefetcher is closed.
             ReplayClientError: the server refused an earlier draw or update for good.
         """
-        key_array = np.array(keys)
-        priority_array = np.array(priorities)
-        if key_array.ndim != 1 or key_array.shape != priority_array.shape:
-            raise ValueError(
-                "expected keys and priorities as vectors of one length, "
-                f"got {list(key_array.shape)} and {list(priority_array.shape)}"
-            )
-        if key_array.size and key_array.dtype.kind not in "iu":
-            raise ValueError(f"expected integer keys, got {key_array.dtype}")
+        update = as_update(keys, priorities)
         with self._lock:
             if self._failure is not None:
                 raise self._failure
             if self._is_closing.is_set():
                 raise PrefetcherClosedError
-            self._updates.append((key_array.astype(np.int64, copy=False), priority_array))
+            self._updates.append(update)
 
     def close(self) -> None:
         """Stop, and send the priorities that are left. Closing again does nothing.

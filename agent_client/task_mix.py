@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent_client.batches import Batch
 from agent_client.batches.draws import Draw, Layout
+from agent_client.columns import as_update
 from agent_client.replay_client import ReplayClient
 
 __all__ = ["TaskMix"]
@@ -135,16 +136,7 @@ class TaskMix:
         Raises:
             ValueError: they are not vectors of one length, or keys are not integers.
         """
-        own_keys, own_priorities = np.array(keys), np.array(priorities)
-        if own_keys.ndim != 1 or own_keys.shape != own_priorities.shape:
-            raise ValueError(
-                "expected keys and priorities as vectors of one length, "
-                f"got {list(own_keys.shape)} and {list(own_priorities.shape)}"
-            )
-        if own_keys.size and own_keys.dtype.kind not in "iu":
-            raise ValueError(f"expected integer keys, got {own_keys.dtype}")
-        update = (own_keys.astype(np.int64, copy=False), own_priorities)
-        self._updates.setdefault(table, []).append(update)
+        self._updates.setdefault(table, []).append(as_update(keys, priorities))
 
     def flush(self) -> None:
         """Store the priorities that wait for a draw. Raises ReplayClientError."""
