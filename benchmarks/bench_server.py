@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+import httpx
 
 from agent_client import ReplayClient
 from agent_client.runs.embedded_server import EmbeddedServer
-from benchmarks.harness import Comparison, Contender, Timing, compare
+from benchmarks.harness import Comparison, Contender, Timing, compare, used_seconds
 from benchmarks.limits import RawServer
 from benchmarks.main import main
 from benchmarks.peers.process import Peers
+from benchmarks.plain_asgi import BareClient, plain_asgi
 from benchmarks.workloads import BATCH, fill_small, small_rows
 
 TABLE = "small"
@@ -26,7 +28,7 @@ def measure(quick: bool, _: Peers) -> list[Comparison]:
         fill_small(client, TABLE, 1_000_000)
         found = [
             _processor_time(server.process_id, client, 5 if quick else 15),
-            _empty(client, raw, 9 if quick else 31),
+            _empty(server.url, client, raw, 9 if quick else 31),
         ]
     return [*found, _ready(3 if quick else 9)]
 
@@ -36,10 +38,10 @@ def _processor_time(process_id: int, client: ReplayClient, rounds: int) -> Compa
 
     def cost(run: Callable[[], object], rows: int) -> Callable[[], float]:
         def timed() -> float:
-            before = _used_seconds(process_id)
+            before = used_seconds(process_id)
             for _ in range(100):
                 run()
-            return (_used_seconds(process_id) - before) * 1000 / rows / 100
+            return (used_seconds(process_id) - before) * 1000 / rows / 100
 
         return timed
 
@@ -63,30 +65,28 @@ def _processor_time(process_id: int, client: ReplayClient, rounds: int) -> Compa
     )
 
 
-def _used_seconds(process_id: int) -> float:
-    """Return the processor time of a process's threads so far (Linux)."""
-    tasks = Path(f"/proc/{process_id}/task")
-    return sum(
-        int((task / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9
-        for task in tasks.iterdir()
-    )
+def _empty(url: str, client: ReplayClient, raw: RawServer, rounds: int) -> Comparison:
+    ours = httpx.URL(url).port
+    assert ours is not None
+    with (
+        plain_asgi() as port,
+        BareClient(ours, "/v1/info") as info,
+        BareClient(ours, "/healthz") as healthz,
+        BareClient(port, "/") as plain,
+    ):
+        contenders = [
+            Contender("GET /v1/info, from a bare socket", info.exchange),
+            Contender("GET /healthz, from a bare socket", healthz.exchange),
+            Contender("plain ASGI on uvicorn, from a bare socket", plain.exchange),
+            Contender("GET /v1/info, by ReplayClient", lambda: ignore(client.info())),
+            Contender("raw", lambda: raw.exchange(200, 500)),
+        ]
+        timings = compare(contenders, rounds, 100)
+    return Comparison("an empty request, there and back", "us", timings, bar=200, aim=150)
 
 
-def _empty(client: ReplayClient, raw: RawServer, rounds: int) -> Comparison:
-    def healthz() -> None:
-        client.info()
-
-    return Comparison(
-        "an empty request, there and back (GET /v1/info)",
-        "us",
-        compare(
-            [Contender("ours", healthz), Contender("raw", lambda: raw.exchange(200, 500))],
-            rounds,
-            100,
-        ),
-        bar=200,
-        aim=150,
-    )
+def ignore(_: object) -> None:
+    """Return nothing."""
 
 
 def _ready(rounds: int) -> Comparison:

@@ -9,6 +9,7 @@ over the socket, from tables of 10 thousand to 10 million rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from replay_server.memory.arrays import aligned_zeros
 from replay_server.memory.sum_tree import SumTree
 
 LEAVES = 1_000_000
+SETS = 1_000  # of targets or leaves, made before: a tree answers for its own work only
 SIZES = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000, "10M": 10_000_000}
 
 
@@ -67,15 +69,21 @@ def _alone(peers: Peers, rounds: int) -> list[Comparison]:
 
 
 def _searches(tree: SumTree, generator: np.random.Generator, total: float) -> Callable[[], None]:
+    sets = cycle([generator.random(BATCH) * total for _ in range(SETS)])
+
     def run() -> None:
-        tree.find(generator.random(BATCH) * total)
+        tree.find(next(sets))
 
     return run
 
 
 def _changes(tree: SumTree, generator: np.random.Generator) -> Callable[[], None]:
+    sets = cycle(
+        [(generator.integers(0, LEAVES, BATCH), generator.random(BATCH)) for _ in range(SETS)]
+    )
+
     def run() -> None:
-        tree.set(generator.integers(0, LEAVES, BATCH), generator.random(BATCH))
+        tree.set(*next(sets))
 
     return run
 

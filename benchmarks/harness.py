@@ -18,7 +18,15 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["Comparison", "Contender", "Timing", "compare", "provenance", "says_what_it_does"]
+__all__ = [
+    "Comparison",
+    "Contender",
+    "Timing",
+    "compare",
+    "provenance",
+    "says_what_it_does",
+    "used_seconds",
+]
 
 _PACKAGES = ("numpy", "numba", "msgspec", "uvicorn", "fastapi", "httpx", "torch")
 
@@ -148,6 +156,15 @@ def _seconds(contender: Contender, runs: int) -> float:
     if own:
         return sum(own) / runs
     return (time.perf_counter() - began) / runs
+
+
+def used_seconds(process_id: int) -> float:
+    """Return the processor time of a process's threads so far (Linux)."""
+    tasks = Path(f"/proc/{process_id}/task")
+    return sum(
+        int((task / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+        for task in tasks.iterdir()
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ import numpy as np
 Operations = dict[str, Callable[[], object]]
 ROWS, FRAMES, BATCH, STRIDE = 1_000_000, 10_000, 256, 10_000
 generator = np.random.default_rng(0)
+targets = cycle([generator.random(BATCH) for _ in range(1_000)])  # a tree's own work is timed
+changes = cycle(
+    [(generator.integers(0, ROWS, BATCH), generator.random(BATCH)) for _ in range(1_000)]
+)
 
 
 def small(count: int) -> dict[str, np.ndarray]:
@@ -74,10 +79,8 @@ def torchrl() -> Operations:
         "torchrl S draw": draw,
         "torchrl S step": step,
         "torchrl A draw": frames.sample,
-        "torchrl tree find": lambda: tree.scan_lower_bound(generator.random(BATCH) * total),
-        "torchrl tree set": lambda: tree.__setitem__(
-            generator.integers(0, ROWS, BATCH), generator.random(BATCH)
-        ),
+        "torchrl tree find": lambda: tree.scan_lower_bound(next(targets) * total),
+        "torchrl tree set": lambda: tree.__setitem__(*next(changes)),
     }
 
 
@@ -171,10 +174,8 @@ def tianshou() -> Operations:
         "tianshou S draw": draw,
         "tianshou S step": step,
         "tianshou A draw": lambda: frames.sample(BATCH),
-        "tianshou tree find": lambda: tree.get_prefix_sum_idx(generator.random(BATCH) * total),
-        "tianshou tree set": lambda: tree.__setitem__(
-            generator.integers(0, ROWS, BATCH), generator.random(BATCH)
-        ),
+        "tianshou tree find": lambda: tree.get_prefix_sum_idx(next(targets) * total),
+        "tianshou tree set": lambda: tree.__setitem__(*next(changes)),
     }
 
 

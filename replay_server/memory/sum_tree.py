@@ -84,13 +84,17 @@ class SumTree:
         return found
 
 
+@njit(["float64(float64[::1], int64)"], cache=True, nogil=True)
+def _sum_of_block(nodes: Float64Array, block: int) -> float:
+    total = 0.0
+    for child in range(FANOUT):
+        total += nodes[block + child]
+    return total
+
+
 @njit(["float64(float64[::1], int64[::1])"], cache=True, nogil=True)
 def _total(nodes: Float64Array, offsets: Int64Array) -> float:
-    total = 0.0
-    root = offsets[-1]
-    for child in range(FANOUT):
-        total += nodes[root + child]
-    return total
+    return _sum_of_block(nodes, offsets[-1])
 
 
 @njit(["void(float64[::1], int64[::1], int64[::1], float64[::1])"], cache=True, nogil=True)
@@ -107,15 +111,16 @@ def _set(
     for level in range(1, offsets.shape[0]):
         below = offsets[level - 1]
         here = offsets[level]
+        nodes_here = (here - below) // FANOUT
+        if nodes_here <= count:  # most of them would be computed, and some many times
+            for node in range(nodes_here):
+                nodes[here + node] = _sum_of_block(nodes, below + node * FANOUT)
+            continue
         last = np.int64(-1)
         for i in range(count):
             parent = parents[i]
             if parent != last:  # neighbours share their parents: a range costs an eighth a level
-                block = below + parent * FANOUT
-                total = 0.0
-                for child in range(FANOUT):
-                    total += nodes[block + child]
-                nodes[here + parent] = total
+                nodes[here + parent] = _sum_of_block(nodes, below + parent * FANOUT)
                 last = parent
             parents[i] = parent // FANOUT
 
