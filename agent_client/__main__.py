@@ -6,7 +6,7 @@ one sentence on standard error.
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,17 +18,22 @@ from agent_client.command_line.options import (
     config_option,
     file_hyperparameters,
     resume_option,
+    settings_from,
     settings_options,
 )
 from agent_client.errors import ReplayClientError
 from agent_client.run_errors import RunError, RunRequestError, SettingsError
 from agent_client.runs.folder import RunFolder, default_run_folder
-from agent_client.runs.settings import (
-    RunConfig,
-    TrainSettings,
+from agent_client.runs.hyperparameters import (
     check_hyperparameters,
     describe_hyperparameters,
     parse_assignments,
+)
+from agent_client.runs.presets import GENERIC
+from agent_client.runs.settings import (
+    RunConfig,
+    TrainSettings,
+    preset_of,
     resolve,
     run_config_from,
 )
@@ -53,16 +58,6 @@ def cli() -> None:
     """Train and evaluate agents that keep their experience on a replay server."""
 
 
-def _print_hyperparameters(
-    context: click.Context,
-    parameter: click.Parameter,
-    value: bool,
-) -> None:
-    if value:
-        click.echo(describe_hyperparameters())
-        context.exit()
-
-
 @cli.command(context_settings=CONTEXT_SETTINGS)
 @settings_options(TrainSettings)
 @click.option(
@@ -75,23 +70,26 @@ def _print_hyperparameters(
 @click.option(
     "--hyperparameters",
     is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_hyperparameters,
-    help="List them and exit.",
+    help="List those of the algorithm and exit.",
 )
 @resume_option
 @config_option
 @click.pass_context
-def train(context: click.Context, /, resume: Path | None, **options: Any) -> int:
+def train(
+    context: click.Context, /, resume: Path | None, hyperparameters: bool, **options: Any
+) -> int:
     """Train an agent; without --server, on a replay server of its own.
 
     Each option is also AGENT_CLIENT_<OPTION> in the environment and a key of --config's file.
     """
     assignments = options.pop("set")
-    settings = TrainSettings(**options)
-    hyperparameters = check_hyperparameters(file_hyperparameters(context))
-    run = resolve(settings, hyperparameters | parse_assignments(assignments))
+    if hyperparameters:
+        click.echo(describe_hyperparameters(_algorithm_asked_for(options)))
+        return 0
+    settings = settings_from(TrainSettings, context, options)
+    algorithm = preset_of(settings).algorithm
+    of_files = check_hyperparameters(algorithm, file_hyperparameters(context, algorithm))
+    run = resolve(settings, of_files | parse_assignments(algorithm, assignments))
     if resume is None:
         seed, now = settings.seed, datetime.now().astimezone()
         folder = RunFolder(settings.out or default_run_folder(settings.env, seed, now))
@@ -150,6 +148,13 @@ def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> i
     return 0
 
 
+def _algorithm_asked_for(options: Mapping[str, Any]) -> str:
+    """Return the algorithm of a run, of which not everything has to be said yet."""
+    if options["env"] is None and options["preset"] is None:
+        return options["algorithm"] or GENERIC.algorithm
+    return preset_of(TrainSettings(**{**options, "env": options["env"] or ""})).algorithm
+
+
 def _require_same_run(run: RunConfig, saved: RunConfig) -> None:
     """Refuse to go on with a run as if it had been another one.
 
@@ -158,11 +163,14 @@ def _require_same_run(run: RunConfig, saved: RunConfig) -> None:
     """
     if run.settings.out is not None:
         raise SettingsError("--out and --resume exclude each other")
-    for name in ("env", "algorithm", "seed"):
-        before, now = getattr(saved.settings, name), getattr(run.settings, name)
+    for name, before, now in (
+        ("env", saved.settings.env, run.settings.env),
+        ("algorithm", saved.algorithm, run.algorithm),
+        ("seed", saved.settings.seed, run.settings.seed),
+    ):
         if before != now:
             raise SettingsError(f"the run to resume has {name} {before!r}, not {now!r}")
-    if run.dqn != saved.dqn:
+    if run.config != saved.config:
         raise SettingsError("the run to resume has other hyper-parameters; they cannot change")
 
 

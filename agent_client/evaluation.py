@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent_client.dqn.network_choice import Policy
 from agent_client.environments import Environment
+from agent_client.learning.algorithm import Policy
 from agent_client.seeding import EpisodePurpose, episode_seed
 
 

@@ -7,19 +7,18 @@ the best weights so far are kept.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from agent_client.dqn.agent import Agent
-from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.learner import LearnerStep, TransitionBatch
-from agent_client.dqn.network_choice import greedy_policy
-from agent_client.dqn.networks import copy_weights
-from agent_client.dqn.schedules import LinearSchedule
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
+from agent_client.learning.algorithm import Agent, LearnerStep
+from agent_client.learning.config import ReplayConfig
+from agent_client.learning.schedules import LinearSchedule
+from agent_client.learning.transitions import TransitionBatch
+from agent_client.learning.weights import copy_weights
 from agent_client.observations import Observation, newest_frame, whole
 from agent_client.replay_access import BatchSource, EpisodeWriter
 from agent_client.seeding import EpisodePurpose, episode_seed
@@ -123,7 +122,7 @@ class TrainingLoop:
     environment: Environment
     evaluation_environment: Environment
     agent: Agent
-    config: DQNConfig
+    config: ReplayConfig
     plan: TrainingPlan
     writer: EpisodeWriter
     open_batches: Callable[[Callable[[], float]], BatchSource]
@@ -154,9 +153,15 @@ class TrainingLoop:
         return self._beta.value(self.progress.step)
 
     @property
-    def epsilon(self) -> float:
-        """The probability of a random action at the present step."""
-        return self.agent.actor.epsilon(self.progress.step)
+    def exploration(self) -> Mapping[str, float]:
+        """How much the agent explores at the present step, by the names of its figures."""
+        return self.agent.exploration(self.progress.step)
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What the agent tells of its exploration and of the newest gradient step, if any."""
+        newest = self.last_learner_step
+        return {**self.exploration, **({} if newest is None else newest.figures())}
 
     def run(self) -> StopReason:
         """Train until the plan is fulfilled or somebody sets ``stop_requested``.
@@ -252,6 +257,6 @@ class TrainingLoop:
     def _play(self, purpose: EpisodePurpose, episodes: int) -> Evaluation:
         return evaluate(
             self.evaluation_environment,
-            greedy_policy(self.agent.network),
+            self.agent.greedy_policy(),
             evaluation_seeds(self.plan.seed, purpose, episodes),
         )

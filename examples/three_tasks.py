@@ -19,10 +19,10 @@ from gymnasium import spaces
 from agent_client import ReplayClient, RowWriter, StepWriter, TaskMix
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.learner import TransitionBatch
 from agent_client.dqn.network_choice import greedy_policy
-from agent_client.dqn.replay_table import transition_table_spec
 from agent_client.evaluation import evaluate
+from agent_client.learning.replay_table import transition_table_spec
+from agent_client.learning.transitions import TransitionBatch
 from agent_client.observations import drawn_columns
 from agent_client.tensors import TensorBatch
 
@@ -157,7 +157,9 @@ def main() -> None:
     with ReplayClient(options.url) as client:
         space = make_task(0).observation_space
         for number, table in enumerate(tables):
-            client.create_table(table, transition_table_spec(CONFIG, space, 2, number))
+            client.create_table(
+                table, transition_table_spec(CONFIG, space, spaces.Discrete(2), number)
+            )
         try:
             final = train(client, tables, options.steps)
         finally:

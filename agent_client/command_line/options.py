@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from agent_client.algorithms import CONFIGS
 from agent_client.run_errors import RunFolderError
 from agent_client.runs.folder import RunFolder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Settings = TypeVar("Settings")
 
-HYPERPARAMETERS_KEY: Final = "dqn"
 _FILES_KEY: Final = "agent_client.configuration_files"
 _ORDER: Final = ("resume", "config")  # the later one wins
 
@@ -29,7 +30,8 @@ def settings_options(settings_class: type) -> Callable[[Command], Command]:
     """Return a decorator that gives a click command one option per field of a dataclass.
 
     A field's metadata may hold ``help``, ``choices`` and ``metavar``; its type and default
-    are those of the option.
+    are those of the option. That one without a default is missing is noticed by
+    ``settings_from``: what only lists things needs none.
 
     Args:
         settings_class: a dataclass whose fields are str, int, float, bool or Path, or one of
@@ -45,6 +47,22 @@ def settings_options(settings_class: type) -> Callable[[Command], Command]:
     return decorate
 
 
+def settings_from(
+    settings_class: Callable[..., Settings], context: click.Context, options: Mapping[str, Any]
+) -> Settings:
+    """Return the settings that a command's options say.
+
+    Raises:
+        click.MissingParameter: one that has no default was not given.
+        SettingsError: a value is out of range.
+    """
+    by_name = {parameter.name: parameter for parameter in context.command.params}
+    for setting in dataclasses.fields(settings_class):  # type: ignore[arg-type]  # a dataclass
+        if setting.default is dataclasses.MISSING and options[setting.name] is None:
+            raise click.MissingParameter(ctx=context, param=by_name[setting.name])
+    return settings_class(**options)
+
+
 def config_option(command: Command) -> Command:
     """Give a command ``--config FILE``, which presets its other options."""
     return click.option(
@@ -54,7 +72,7 @@ def config_option(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=_read_config_file,
-        help="TOML file of options and a [dqn] section.",
+        help="TOML file of options and a section [dqn].",
     )(command)
 
 
@@ -70,28 +88,26 @@ def resume_option(command: Command) -> Command:
     )(command)
 
 
-def file_hyperparameters(context: click.Context) -> dict[str, Any]:
-    """Return what the ``[dqn]`` sections of the files say, not checked yet."""
+def file_hyperparameters(context: click.Context, algorithm: str) -> dict[str, Any]:
+    """Return what the sections of an algorithm in the files say, not checked yet."""
     merged: dict[str, Any] = {}
     for document in _documents(context):
-        merged |= document.get(HYPERPARAMETERS_KEY, {})
+        merged |= document.get(algorithm, {})
     return merged
 
 
 def _option(setting: "dataclasses.Field[Any]", kind: type) -> Callable[[Command], Command]:
     metadata = setting.metadata
     is_required = setting.default is dataclasses.MISSING
-    attributes: dict[str, Any] = {} if is_required else {"default": setting.default}
     return click.option(
         f"--{setting.name.replace('_', '-')}",
         setting.name,
         type=_parameter_type(kind, metadata.get("choices", ())),
-        required=is_required,
+        default=None if is_required else setting.default,
         is_flag=kind is bool,
         show_default=kind is not bool,
         metavar=metadata.get("metavar"),
-        help=metadata["help"],
-        **attributes,
+        help=metadata["help"] + ("  [required]" if is_required else ""),
     )
 
 
@@ -137,7 +153,7 @@ def _preset_options(context: click.Context, source: str, document: Mapping[str, 
     context.meta.setdefault(_FILES_KEY, {})[source] = document
     options: dict[str, Any] = {}
     for one in _documents(context):
-        options |= {name: value for name, value in one.items() if name != HYPERPARAMETERS_KEY}
+        options |= {name: value for name, value in one.items() if name not in CONFIGS}
     context.default_map = options
 
 
@@ -153,13 +169,14 @@ def _require_known_keys(
     group = context.find_root().command
     commands = group.commands.values() if isinstance(group, click.Group) else [context.command]
     known = {option.name for command in commands for option in command.params}
-    known = (known - {parameter.name}) | {HYPERPARAMETERS_KEY}
+    known = (known - {parameter.name}) | set(CONFIGS)
     for name in document:
         if name not in known:
             raise click.BadParameter(
                 f"{path} has the key {name!r}, which is no option", ctx=context, param=parameter
             )
-    if not isinstance(document.get(HYPERPARAMETERS_KEY, {}), dict):
-        raise click.BadParameter(
-            f"{path}: {HYPERPARAMETERS_KEY} must be a section", ctx=context, param=parameter
-        )
+    for algorithm in CONFIGS:
+        if not isinstance(document.get(algorithm, {}), dict):
+            raise click.BadParameter(
+                f"{path}: {algorithm} must be a section", ctx=context, param=parameter
+            )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from agent_client.dqn.network_choice import Policy
-from agent_client.dqn.schedules import LinearSchedule
+from agent_client.learning.algorithm import Policy
+from agent_client.learning.schedules import LinearSchedule
 from agent_client.observations import Observation
 
 
@@ -43,4 +43,4 @@ class Actor:
         """
         if self.generator.random() < self.epsilon(step):
             return int(self.generator.integers(self._action_count))
-        return self._policy.action(observation)
+        return int(self._policy.action(observation))

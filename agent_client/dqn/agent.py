@@ -1,16 +1,20 @@
 """An agent: network, actor and learner, put together."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from torch import nn
+from torch.optim import Optimizer
 
 from agent_client.dqn.actor import Actor
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import Learner
 from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
-from agent_client.dqn.schedules import LinearSchedule
+from agent_client.learning.algorithm import Policy
+from agent_client.learning.schedules import LinearSchedule
 from agent_client.observations import Shapes
 
 
@@ -59,3 +63,23 @@ class Agent:
             actor=Actor(greedy_policy(network), action_count, epsilon, generator),
             learner=Learner(network, config),
         )
+
+    def greedy_policy(self) -> Policy:
+        """Return the policy of the online network as it stands."""
+        return greedy_policy(self.network)
+
+    def exploration(self, step: int) -> Mapping[str, float]:
+        """Return the probability of a random action at environment step ``step``."""
+        return {"epsilon": self.actor.epsilon(step)}
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Return all weights by the names that a checkpoint gives them."""
+        return {
+            "online": self.network,
+            "target": self.learner.target_network,
+            "best": self.best_network,
+        }
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Return the optimizer by the name that a checkpoint gives it."""
+        return {"optimizer": self.learner.optimizer}

@@ -4,43 +4,21 @@ Algorithm 1 of Schaul et al. (2016) from line 9 on, with the replay memory elsew
 comes in as tensors, priorities go out as an array.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from agent_client.dqn import losses
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.network_choice import AnyQNetwork
-from agent_client.dqn.networks import move_weights
-from agent_client.dqn.schedules import LinearSchedule
-
-TensorParts: TypeAlias = Tensor | dict[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class TransitionBatch:
-    """Transitions to learn from.
-
-    Attributes:
-        observation: [B, ...] as the network takes it, or the parts of it by their names.
-        action: [B] int64.
-        reward: [B] float32.
-        discount: [B] float32, gamma to the power of the steps in between, or 0 after termination.
-        next_observation: [B, ...], alike.
-        weights: [B] float32, importance weights in (0, 1].
-    """
-
-    observation: TensorParts
-    action: Tensor
-    reward: Tensor
-    discount: Tensor
-    next_observation: TensorParts
-    weights: Tensor
+from agent_client.learning.schedules import LinearSchedule
+from agent_client.learning.transitions import TransitionBatch
+from agent_client.learning.weights import move_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +36,14 @@ class LearnerStep:
     loss: float
     mean_value: float
     gradient_norm: float
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what is worth watching, by name."""
+        return {
+            "loss": self.loss,
+            "mean_value": self.mean_value,
+            "gradient_norm": self.gradient_norm,
+        }
 
 
 class Learner:

@@ -1,23 +1,17 @@
 """Which network, and which policy, suits an environment's observations."""
 
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.fusing_network import FusingPolicy, FusingQNetwork
 from agent_client.dqn.image_network import ImagePolicy, ImageQNetwork
 from agent_client.dqn.networks import GreedyPolicy, QNetwork
+from agent_client.learning.algorithm import Policy
 from agent_client.observations import Shapes
 
 AnyQNetwork: TypeAlias = QNetwork | ImageQNetwork | FusingQNetwork
 
 _IMAGE_AXES = 3
-
-
-class Policy(Protocol):
-    """What acts."""
-
-    def action(self, observation: Any) -> int:
-        """Return the action to take at an observation: an array, or parts by their names."""
 
 
 def make_network(shapes: Shapes, action_count: int, config: DQNConfig) -> AnyQNetwork:

@@ -1,10 +1,12 @@
 """Numbers of a run over its steps: ``metrics.csv``, and the same to an experiment tracker.
 
-One line per training episode and one per evaluation; what a line does not tell is empty.
+One line per training episode and one per evaluation; what a line does not tell is empty. Beside
+the columns that every run has stand the figures that its algorithm tells.
 """
 
 import csv
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,59 +18,67 @@ from agent_client.training_loop import TrainingLoop
 
 @dataclass(frozen=True, slots=True)
 class MetricsRow:
-    """One line of ``metrics.csv``; its columns are these fields.
+    """One line of ``metrics.csv``; its columns are these fields, and those of the figures.
 
     Attributes:
         step: environment steps done.
         seconds: wall-clock time spent training.
         learner_steps: gradient steps done.
         episode: training episodes ended.
-        epsilon: probability of a random action.
         beta: importance exponent.
         replay_size: transitions in the table.
         episode_return: undiscounted return of the training episode that ended.
         episode_length: its steps.
         evaluation_return: mean return of the greedy episodes of an evaluation.
         evaluation_episodes: how many those were.
-        loss: weighted Huber loss of the newest gradient step.
-        mean_value: mean Q of the actions in its batch.
-        gradient_norm: length of its gradient before clipping.
+        figures: what the agent tells of its exploration and of the newest gradient step.
     """
 
     step: int
     seconds: float
     learner_steps: int
     episode: int
-    epsilon: float
     beta: float
     replay_size: int
     episode_return: float | None = None
     episode_length: int | None = None
     evaluation_return: float | None = None
     evaluation_episodes: int | None = None
-    loss: float | None = None
-    mean_value: float | None = None
-    gradient_norm: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def known(self) -> dict[str, float]:
+        """Return by its column what the line tells."""
+        common = {name: getattr(self, name) for name in COMMON_COLUMNS}
+        told = {name: value for name, value in common.items() if value is not None}
+        return {**told, **self.figures}
 
 
-METRIC_NAMES: Final = tuple(column.name for column in fields(MetricsRow))
+COMMON_COLUMNS: Final = tuple(one.name for one in fields(MetricsRow) if one.name != "figures")
 
 
 class MetricsLog:
     """Observes a training loop and writes what it sees; a context manager."""
 
-    def __init__(self, path: Path, tracker: Tracker, *, resume_step: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tracker: Tracker,
+        figures: Sequence[str],
+        *,
+        resume_step: int | None = None,
+    ) -> None:
         """Open the file.
 
         Args:
             path: of ``metrics.csv``.
             tracker: gets the same numbers; closed with this.
+            figures: what the algorithm's agents may tell, each a column.
             resume_step: step of the checkpoint that a run goes on from; lines beyond it are
                 dropped, since those steps will be done again. None begins a new file.
         """
         kept = [] if resume_step is None else _lines_up_to(path, resume_step)
         self._file = path.open("w", newline="", encoding="utf-8", buffering=1)
-        self._writer = csv.DictWriter(self._file, METRIC_NAMES)
+        self._writer = csv.DictWriter(self._file, (*COMMON_COLUMNS, *figures))
         self._writer.writeheader()
         self._writer.writerows(kept)
         self._tracker = tracker
@@ -105,10 +115,10 @@ class MetricsLog:
         )
 
     def _write(self, row: MetricsRow) -> None:
-        known = {name: value for name, value in asdict(row).items() if value is not None}
+        known = row.known()
         self._writer.writerow(known)
-        step = known.pop("step")
-        self._tracker.log(known, step)
+        del known["step"]
+        self._tracker.log(known, row.step)
 
 
 def read_metrics(path: Path) -> list[MetricsRow]:
@@ -124,22 +134,18 @@ def _row(
     evaluation_return: float | None = None,
     evaluation_episodes: int | None = None,
 ) -> MetricsRow:
-    newest = loop.last_learner_step
     return MetricsRow(
         step=loop.progress.step,
         seconds=round(loop.progress.seconds, 3),
         learner_steps=loop.agent.learner.steps,
         episode=loop.progress.episode,
-        epsilon=loop.epsilon,
         beta=loop.beta,
         replay_size=loop.replay_size,
         episode_return=episode_return,
         episode_length=episode_length,
         evaluation_return=evaluation_return,
         evaluation_episodes=evaluation_episodes,
-        loss=None if newest is None else newest.loss,
-        mean_value=None if newest is None else newest.mean_value,
-        gradient_norm=None if newest is None else newest.gradient_norm,
+        figures=loop.figures,
     )
 
 
@@ -157,7 +163,8 @@ def _parse(line: dict[str, str]) -> MetricsRow:
     values = {
         name: (int if name in _INTEGERS else float)(text) for name, text in line.items() if text
     }
-    return MetricsRow(**values)  # type: ignore[arg-type]  # the set above tells the integers
+    common = {name: values.pop(name) for name in COMMON_COLUMNS if name in values}
+    return MetricsRow(**common, figures=values)  # type: ignore[arg-type]  # the set tells the types
 
 
 def _read_lines(path: Path) -> list[dict[str, str]]:

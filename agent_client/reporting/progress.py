@@ -102,7 +102,7 @@ class ProgressDisplay:
         parts = [
             f"return {_mean(self._returns)}",
             f"greedy {'-' if self._evaluation is None else f'{self._evaluation:.1f}'}",
-            f"epsilon {loop.epsilon:.2f}",
+            *(f"{name} {value:.2f}" for name, value in loop.exploration.items()),
             f"{steps_rate:,.0f} steps/s",
             f"{updates_rate:,.0f} updates/s",
             f"replay {loop.replay_size:,}",

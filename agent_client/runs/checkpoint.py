@@ -1,9 +1,9 @@
 """Checkpoints: everything of an agent that a run needs to go on, without pickle.
 
-    online.safetensors, target.safetensors, best.safetensors     weights
-    optimizer.safetensors                                        Adam's moments and counts
-    progress.json                                                steps, episodes, best so far
-    random_states.json                                           Python, NumPy, PyTorch, actor
+    best.safetensors, online.safetensors, ...    weights, by the names that the agent gives them
+    optimizer.safetensors, ...                   Adam's moments and counts, alike
+    progress.json                                steps, episodes, best so far
+    random_states.json                           Python, NumPy, PyTorch, actor
 
 A checkpoint is written beside the old one and put in its place by renaming, so a run that is
 killed at any moment leaves one that is whole.
@@ -20,10 +20,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from agent_client.dqn.agent import Agent
-from agent_client.dqn.network_choice import AnyQNetwork
+from agent_client.learning.algorithm import Agent
 from agent_client.run_errors import CheckpointError
 from agent_client.training_loop import TrainingProgress
 
@@ -39,12 +38,11 @@ def save_checkpoint(path: Path, agent: Agent, progress: TrainingProgress) -> Non
     new, old = _neighbour(path, "new"), _neighbour(path, "old")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    learner = agent.learner
-    save_file(agent.network.state_dict(), new / "online.safetensors")
-    save_file(learner.target_network.state_dict(), new / "target.safetensors")
-    save_file(agent.best_network.state_dict(), new / "best.safetensors")
-    save_file(_optimizer_tensors(learner.optimizer), new / "optimizer.safetensors")
-    document = dataclasses.asdict(progress) | {"learner_steps": learner.steps}
+    for name, module in agent.modules().items():
+        save_file(module.state_dict(), new / f"{name}.safetensors")
+    for name, optimizer in agent.optimizers().items():
+        save_file(_optimizer_tensors(optimizer), new / f"{name}.safetensors")
+    document = dataclasses.asdict(progress) | {"learner_steps": agent.learner.steps}
     _write_json(new / "progress.json", document)
     _write_json(new / "random_states.json", _random_states(agent.actor.generator))
     if path.exists():
@@ -68,14 +66,13 @@ def load_checkpoint(path: Path, agent: Agent) -> TrainingProgress:
         CheckpointError: there is none, it cannot be read, or it is of another architecture.
     """
     path = _whole(path)
-    learner = agent.learner
-    _load_weights(path, "online", agent.network)
-    _load_weights(path, "target", learner.target_network)
-    _load_weights(path, "best", agent.best_network)
+    for name, module in agent.modules().items():
+        _load_weights(path, name, module)
     try:
-        _load_optimizer(learner.optimizer, load_file(path / "optimizer.safetensors"))
+        for name, optimizer in agent.optimizers().items():
+            _load_optimizer(optimizer, load_file(path / f"{name}.safetensors"))
         document = json.loads((path / "progress.json").read_text(encoding="utf-8"))
-        learner.steps = int(document.pop("learner_steps"))
+        agent.learner.steps = int(document.pop("learner_steps"))
         progress = TrainingProgress(**document)
         states = json.loads((path / "random_states.json").read_text(encoding="utf-8"))
         _set_random_states(states, agent.actor.generator)
@@ -84,7 +81,7 @@ def load_checkpoint(path: Path, agent: Agent) -> TrainingProgress:
     return progress
 
 
-def load_best_weights(path: Path, network: AnyQNetwork) -> None:
+def load_best_weights(path: Path, network: nn.Module) -> None:
     """Copy the best weights of the checkpoint at ``path`` into ``network``.
 
     Raises:
@@ -109,7 +106,7 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _load_weights(path: Path, name: str, network: AnyQNetwork) -> None:
+def _load_weights(path: Path, name: str, network: nn.Module) -> None:
     try:
         network.load_state_dict(load_file(path / f"{name}.safetensors"))
     except (OSError, SafetensorError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent_client.dqn.config import DQNConfig
+from agent_client.learning.config import ReplayConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Preset:
         solved_return: mean return that counts as solving the task, drawn in the learning
             curve; None where there is no such number.
         best_return: the most that an episode can bring; None if unbounded or unknown.
-        dqn: hyper-parameters.
+        config: hyper-parameters, and by their class the algorithm.
         published: a score of others, or None.
     """
 
@@ -53,8 +54,13 @@ class Preset:
     stop_return: float | None = None
     solved_return: float | None = None
     best_return: float | None = None
-    dqn: DQNConfig = field(default_factory=DQNConfig)
+    config: ReplayConfig = field(default_factory=DQNConfig)
     published: PublishedScore | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """What ``--algorithm`` calls the algorithm that these are defaults of."""
+        return self.config.algorithm
 
 
 GENERIC: Final = Preset(name="generic")
@@ -72,7 +78,7 @@ CARTPOLE: Final = Preset(
     stop_return=495.0,
     solved_return=475.0,
     best_return=500.0,
-    dqn=DQNConfig(
+    config=DQNConfig(
         learning_rate=1e-3,
         learning_rate_final=3e-4,
         learning_rate_decay_steps=30_000,
@@ -99,7 +105,7 @@ MINATAR: Final = Preset(
     ),
     steps=100_000,
     evaluation_period=10_000,
-    dqn=DQNConfig(
+    config=DQNConfig(
         hidden_units=(128,),
         learning_rate=3e-4,
         learning_rate_final=3e-4,
@@ -123,7 +129,7 @@ CAMERA_CARTPOLE: Final = Preset(
     stop_return=195.0,
     solved_return=195.0,
     best_return=200.0,
-    dqn=DQNConfig(
+    config=DQNConfig(
         hidden_units=(128,),
         learning_rate=5e-4,
         learning_rate_final=2e-4,
@@ -138,11 +144,17 @@ CAMERA_CARTPOLE: Final = Preset(
 )
 
 PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, MINATAR, CAMERA_CARTPOLE, GENERIC)}
+_GENERIC: Final = {preset.algorithm: preset for preset in (GENERIC,)}
 
 
-def preset_for(environment_id: str) -> Preset:
-    """Return the preset made for ``environment_id``, or the generic one."""
+def preset_for(environment_id: str, algorithm: str | None = None) -> Preset:
+    """Return the preset made for an environment, or the generic one of an algorithm.
+
+    Args:
+        environment_id: of the environment.
+        algorithm: what the preset must be of; None takes that of the environment's own preset.
+    """
     for preset in PRESETS.values():
-        if environment_id in preset.environment_ids:
+        if environment_id in preset.environment_ids and algorithm in (None, preset.algorithm):
             return preset
-    return GENERIC
+    return _GENERIC[algorithm or GENERIC.algorithm]

@@ -6,19 +6,18 @@ The command line (``agent_client.__main__``) is derived from these fields.
 """
 
 import dataclasses
-import difflib
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent_client.dqn.config import DQNConfig
+from agent_client.algorithms import CONFIGS
+from agent_client.learning.config import ReplayConfig
 from agent_client.reporting.trackers import TRACKERS
 from agent_client.run_errors import SettingsError
+from agent_client.runs.hyperparameters import check_hyperparameters
 from agent_client.runs.presets import PRESETS, Preset, preset_for
 
-ALGORITHMS: Final = ("dqn",)
 SEED_LIMIT: Final = 2**32
 
 
@@ -45,7 +44,7 @@ class TrainSettings:
     (``AGENT_CLIENT_KEEP_TABLE``) and a key of the configuration file.
     """
 
-    env: str = _setting(dataclasses.MISSING, "Gymnasium environment with discrete actions.")
+    env: str = _setting(dataclasses.MISSING, "Gymnasium environment.")
     server: str | None = _setting(
         None, "Replay server to use.  [default: starts one and stops it]", metavar="URL"
     )
@@ -60,7 +59,9 @@ class TrainSettings:
     )
     keep_table: bool = _setting(False, "Leave the run's own table on the server.")
     patience: int = _setting(300, "Seconds that the server may be away.", metavar="S")
-    algorithm: str = _setting("dqn", "What learns.", choices=ALGORITHMS)
+    algorithm: str | None = _setting(
+        None, "What learns.  [default: what suits the environment]", choices=tuple(CONFIGS)
+    )
     preset: str | None = _setting(
         None, "Set of defaults.  [default: by environment]", choices=tuple(PRESETS)
     )
@@ -96,7 +97,7 @@ class RunConfig:
         steps: environment steps at most.
         evaluation_period: environment steps between greedy evaluations.
         stop_return: mean return that ends the training once confirmed; None for never.
-        dqn: hyper-parameters after all overrides.
+        config: the algorithm's hyper-parameters after all overrides.
     """
 
     settings: TrainSettings
@@ -104,7 +105,12 @@ class RunConfig:
     steps: int
     evaluation_period: int
     stop_return: float | None
-    dqn: DQNConfig
+    config: ReplayConfig
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the algorithm."""
+        return self.config.algorithm
 
     def to_toml(self) -> dict[str, Any]:
         """Return the document of ``config.toml``, which ``--config`` takes to repeat the run.
@@ -112,6 +118,7 @@ class RunConfig:
         The run folder is left out, since the repetition needs one of its own.
         """
         settings = dataclasses.asdict(self.settings) | {
+            "algorithm": self.algorithm,
             "preset": self.preset.name,
             "steps": self.steps,
             "evaluation_period": self.evaluation_period,
@@ -120,14 +127,30 @@ class RunConfig:
         }
         hyperparameters = {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self.dqn).items()
+            for name, value in dataclasses.asdict(self.config).items()
         }
         document = {
             name: str(value) if isinstance(value, Path) else value
             for name, value in settings.items()
             if value is not None
         }
-        return {**document, "dqn": hyperparameters}
+        return {**document, self.algorithm: hyperparameters}
+
+
+def preset_of(settings: TrainSettings) -> Preset:
+    """Return where what was left open comes from; it settles the algorithm, too.
+
+    Raises:
+        SettingsError: a preset of another algorithm was named.
+    """
+    if settings.preset is None:
+        return preset_for(settings.env, settings.algorithm)
+    preset = PRESETS[settings.preset]
+    if settings.algorithm not in (None, preset.algorithm):
+        raise SettingsError(
+            f"preset {preset.name!r} is one of {preset.algorithm}, not of {settings.algorithm}"
+        )
+    return preset
 
 
 def resolve(settings: TrainSettings, hyperparameters: Mapping[str, Any]) -> RunConfig:
@@ -135,15 +158,15 @@ def resolve(settings: TrainSettings, hyperparameters: Mapping[str, Any]) -> RunC
 
     Args:
         settings: what was asked for.
-        hyperparameters: fields of ``DQNConfig`` that override the preset's, already checked
-            by ``check_hyperparameters`` or ``parse_assignments``.
+        hyperparameters: those that override the preset's, already checked by
+            ``check_hyperparameters`` or ``parse_assignments``.
 
     Raises:
-        SettingsError: the hyper-parameters do not go together.
+        SettingsError: the hyper-parameters do not go together, or preset and algorithm don't.
     """
-    preset = PRESETS[settings.preset] if settings.preset else preset_for(settings.env)
+    preset = preset_of(settings)
     try:
-        dqn = dataclasses.replace(preset.dqn, **hyperparameters)
+        config = dataclasses.replace(preset.config, **hyperparameters)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     return RunConfig(
@@ -152,7 +175,7 @@ def resolve(settings: TrainSettings, hyperparameters: Mapping[str, Any]) -> RunC
         steps=preset.steps if settings.steps is None else settings.steps,
         evaluation_period=settings.evaluation_period or preset.evaluation_period,
         stop_return=preset.stop_return if settings.stop_return is None else settings.stop_return,
-        dqn=dqn,
+        config=config,
     )
 
 
@@ -162,89 +185,14 @@ def run_config_from(document: Mapping[str, Any]) -> RunConfig:
     Raises:
         SettingsError: it holds keys that are no settings, or values of the wrong type.
     """
-    values = dict(document)
-    hyperparameters = check_hyperparameters(values.pop("dqn", {}))
     known = {setting.name for setting in dataclasses.fields(TrainSettings)}
+    values = {name: value for name, value in document.items() if name not in CONFIGS}
     for name in values:
         if name not in known:
             raise SettingsError(f"there is no setting {name!r}")
     if "env" not in values:
         raise SettingsError("the setting 'env' is missing")
-    return resolve(TrainSettings(**values), hyperparameters)
-
-
-def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
-    """Return hyper-parameters from texts such as ``learning_rate=1e-3``; the last one wins.
-
-    Raises:
-        SettingsError: no ``=``, no such hyper-parameter, or a value of the wrong type.
-    """
-    parsed = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"{assignment!r} is not of the form NAME=VALUE")
-        parsed[name.strip()] = _parse(name.strip(), text.strip())
-    return parsed
-
-
-def check_hyperparameters(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return hyper-parameters from the ``[dqn]`` section of a TOML file, types checked.
-
-    Raises:
-        SettingsError: no such hyper-parameter, or a value of the wrong type.
-    """
-    return {name: _check(name, value) for name, value in table.items()}
-
-
-def _type_of(name: str) -> Any:
-    types = typing.get_type_hints(DQNConfig)
-    names = [known.name for known in dataclasses.fields(DQNConfig)]
-    if name in names:
-        return types[name]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-    raise SettingsError(f"there is no hyper-parameter {name!r}; {hint}")
-
-
-def _parse(name: str, text: str) -> Any:
-    kind = _type_of(name)
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[text.lower()]
-        if kind in (int, float):
-            return kind(text)
-        return tuple(int(part) for part in text.split(",") if part)
-    except (ValueError, KeyError) as error:
-        raise _wrong_type(name, text) from error
-
-
-def _check(name: str, value: object) -> Any:
-    kind = _type_of(name)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (bool, int) and type(value) is kind:
-        return value
-    is_list = isinstance(value, list) and all(type(part) is int for part in value)
-    if isinstance(value, list) and is_list and typing.get_origin(kind) is tuple:
-        return tuple(value)
-    raise _wrong_type(name, value)
-
-
-def _wrong_type(name: str, value: object) -> SettingsError:
-    expected = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-    }.get(_type_of(name), "whole numbers, such as 128,128")
-    return SettingsError(f"hyper-parameter {name!r} must be {expected}, not {value!r}")
-
-
-def describe_hyperparameters() -> str:
-    """Return a text with one line per hyper-parameter: name, generic default, meaning."""
-    settings = dataclasses.fields(DQNConfig)
-    width = max(len(setting.name) for setting in settings)
-    return "\n".join(
-        f"{setting.name:{width}}  {setting.default!s:>10}  {setting.metadata['help']}"
-        for setting in settings
-    )
+    settings = TrainSettings(**values)
+    algorithm = preset_of(settings).algorithm
+    hyperparameters = check_hyperparameters(algorithm, document.get(algorithm, {}))
+    return resolve(settings, hyperparameters)

@@ -9,23 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from agent_client.dqn.agent import Agent
-from agent_client.dqn.network_choice import greedy_policy, make_network
-from agent_client.dqn.replay_table import transition_table_spec
-from agent_client.environments import (
-    Environment,
-    action_count,
-    frame_space,
-    make_environment,
-)
+from agent_client.algorithms import load_algorithm
+from agent_client.environments import Environment, frame_space, make_environment
 from agent_client.errors import ReplayClientError
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
-from agent_client.observations import drawn_columns, shapes_of
+from agent_client.learning.algorithm import Agent, Algorithm
+from agent_client.learning.replay_table import transition_table_spec
+from agent_client.observations import drawn_columns
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_access import BatchSource
 from agent_client.replay_client import ReplayClient
@@ -92,7 +88,8 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     generator = seed_everything(settings.seed)
     environment = _environment(run, settings.seed)
     evaluation_environment = _environment(run, settings.seed)
-    agent = _agent(run, environment, generator)
+    algorithm = load_algorithm(run.algorithm)
+    agent = _agent(algorithm, run, environment, generator)
     progress = TrainingProgress()
     if resume:
         progress = load_checkpoint(folder.checkpoint, agent)
@@ -104,13 +101,18 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         table = stack.enter_context(_open_table(client, run, environment))
         folder.create(run.to_toml())
         tracker = open_tracker(settings.tracker, folder.tracker)
-        metrics = MetricsLog(folder.metrics, tracker, resume_step=progress.step if resume else None)
+        metrics = MetricsLog(
+            folder.metrics,
+            tracker,
+            algorithm.figures,
+            resume_step=progress.step if resume else None,
+        )
         display = ProgressDisplay(console, run.steps)
         loop = TrainingLoop(
             environment=environment,
             evaluation_environment=evaluation_environment,
             agent=agent,
-            config=run.dqn,
+            config=run.config,
             plan=_plan(run),
             writer=StepWriter(
                 stack.enter_context(
@@ -138,7 +140,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         draw_learning_curve(
             read_metrics(folder.metrics),
             folder.learning_curve,
-            title=f"{settings.algorithm.upper()} on {settings.env}, seed {settings.seed}",
+            title=f"{run.algorithm.upper()} on {settings.env}, seed {settings.seed}",
             solved_return=run.preset.solved_return,
         )
     return RunResult(
@@ -164,12 +166,14 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
         CheckpointError: the folder holds no weights, or they do not fit.
     """
     environment = _environment(run, seed)
-    network = make_network(
-        shapes_of(environment.observation_space), action_count(environment), run.dqn
-    )
+    algorithm = load_algorithm(run.algorithm)
+    with _said_of_the_environment(run):
+        network = algorithm.make_network(
+            environment.observation_space, environment.action_space, run.config
+        )
     load_best_weights(folder.checkpoint, network)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
-    evaluation = evaluate(environment, greedy_policy(network), seeds)
+    evaluation = evaluate(environment, algorithm.greedy_policy(network), seeds)
     evaluation.write(folder.evaluation)
     return evaluation
 
@@ -204,17 +208,26 @@ def _told_how_to_go_on(folder: RunFolder, progress: TrainingProgress) -> Iterato
 
 
 def _environment(run: RunConfig, seed: int) -> Environment:
-    return make_environment(run.settings.env, seed, run.dqn.frame_stack)
+    return make_environment(run.settings.env, seed, run.config.frame_stack)
 
 
-def _agent(run: RunConfig, environment: Environment, generator: np.random.Generator) -> Agent:
-    try:
-        return Agent.build(
-            shapes_of(environment.observation_space),
-            action_count(environment),
-            run.dqn,
-            generator,
+def _agent(
+    algorithm: Algorithm[Any],
+    run: RunConfig,
+    environment: Environment,
+    generator: np.random.Generator,
+) -> Agent:
+    with _said_of_the_environment(run):
+        return algorithm.build(
+            environment.observation_space, environment.action_space, run.config, generator
         )
+
+
+@contextmanager
+def _said_of_the_environment(run: RunConfig) -> Iterator[None]:
+    """Let an algorithm's refusal of spaces name the environment that they are of."""
+    try:
+        yield
     except ValueError as error:
         raise UnsuitableEnvironmentError(run.settings.env, str(error)) from error
 
@@ -248,10 +261,10 @@ def _open_table(
     return open_run_table(
         client,
         transition_table_spec(
-            run.dqn, frame_space(environment), action_count(environment), settings.seed
+            run.config, frame_space(environment), environment.action_space, settings.seed
         ),
         name=settings.table,
-        own_name=own_table_name(settings.env, settings.algorithm, settings.seed),
+        own_name=own_table_name(settings.env, run.algorithm, settings.seed),
         keep=settings.keep_table,
     )
 
@@ -270,11 +283,11 @@ def _batches_of(
             Prefetcher(
                 client,
                 table.name,
-                run.dqn.batch_size,
+                run.config.batch_size,
                 beta=beta,
                 columns=drawn_columns(environment.observation_space),
                 # Stacked frames repeat each other; single ones are not worth the indices.
-                layout="indexed" if run.dqn.frame_stack > 1 else "stacked",
+                layout="indexed" if run.config.frame_stack > 1 else "stacked",
                 timeout_s=run.settings.patience,
             )
         )

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.replay_table import transition_table_spec
+from agent_client.learning.replay_table import transition_table_spec
 from agent_client.training_loop import TrainingLoop, TrainingPlan
 
 
@@ -190,7 +190,9 @@ class Corridor(gymnasium.Env[NDArray[np.float32], Any]):
 def corridor_loop() -> TrainingLoop:
     """A loop that has not begun, for observers to look at."""
     config = DQNConfig(hidden_units=(4,), learning_starts=5, batch_size=2)
-    table = FakeTable(transition_table_spec(config, Corridor().observation_space, 2, seed=0))
+    table = FakeTable(
+        transition_table_spec(config, Corridor().observation_space, Corridor().action_space, seed=0)
+    )
     return TrainingLoop(
         environment=Corridor(),
         evaluation_environment=Corridor(),

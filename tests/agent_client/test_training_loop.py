@@ -9,8 +9,8 @@ from gymnasium.wrappers import FrameStackObservation
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.replay_table import transition_table_spec
 from agent_client.evaluation import Evaluation
+from agent_client.learning.replay_table import transition_table_spec
 from agent_client.seeding import seed_everything
 from agent_client.training_loop import (
     StopReason,
@@ -77,7 +77,11 @@ def bench(
     config: DQNConfig = CONFIG, plan: TrainingPlan = PLAN, *, rows_before: int = 0, goal: int = 3
 ) -> Bench:
     agent = Agent.build((1,), 2, config, seed_everything(plan.seed))
-    table = FakeTable(transition_table_spec(config, Corridor().observation_space, 2, plan.seed))
+    table = FakeTable(
+        transition_table_spec(
+            config, Corridor().observation_space, Corridor().action_space, plan.seed
+        )
+    )
     opened_at: list[int] = []
     betas: list[float] = []
     sources: list[FakeBatchSource] = []

@@ -54,7 +54,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     ),
     "beta never anneals (keras-rl#212)": (
         "agent_client/training_loop.beta_rises_with_the_steps",
-        "agent_client/dqn/schedules.beta_rises_linearly_to_one",
+        "agent_client/learning/schedules.beta_rises_linearly_to_one",
         "agent_client/prefetcher.no_more_than_depth_batches_are_drawn_ahead",
     ),
     "NaN is refused and +inf accepted (Reverb)": (

@@ -129,7 +129,7 @@ def test_every_option_can_come_from_the_environment(
         out=tmp_path / "out",
         tracker="none",
     )
-    assert (run.dqn.batch_size, run.dqn.discount) == (9, 0.5)
+    assert (run.config.batch_size, run.config.discount) == (9, 0.5)
 
 
 def test_configuration_file_can_come_from_the_environment(
@@ -148,8 +148,8 @@ def test_set_wins_over_the_section_of_the_file(carried: Carried, tmp_path: Path)
 
     assert main(["train", *ENV, "--config", file, "--set", "batch_size=16"]) == 0
 
-    assert carried.runs[0].dqn.batch_size == 16
-    assert carried.runs[0].dqn.hidden_units == (32,)
+    assert carried.runs[0].config.batch_size == 16
+    assert carried.runs[0].config.hidden_units == (32,)
 
 
 def test_configuration_of_a_run_repeats_it(carried: Carried, earlier_run: Path) -> None:
@@ -157,7 +157,7 @@ def test_configuration_of_a_run_repeats_it(carried: Carried, earlier_run: Path) 
 
     (run,) = carried.runs
     assert (run.settings.env, run.settings.seed, run.steps) == ("CartPole-v1", 7, 500)
-    assert run.dqn.batch_size == 16
+    assert run.config.batch_size == 16
     assert carried.folders[0] != earlier_run
 
 
@@ -167,7 +167,7 @@ def test_resumed_run_keeps_its_configuration_and_folder(
     assert main(["train", "--resume", str(earlier_run), "--steps", "900"]) == 0
 
     (run,) = carried.runs
-    assert (run.settings.seed, run.steps, run.dqn.batch_size) == (7, 900, 16)
+    assert (run.settings.seed, run.steps, run.config.batch_size) == (7, 900, 16)
     assert carried.folders == [earlier_run]
     assert carried.resumed == [True]
 

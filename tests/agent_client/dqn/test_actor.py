@@ -6,7 +6,7 @@ import torch
 
 from agent_client.dqn.actor import Actor
 from agent_client.dqn.networks import GreedyPolicy, QNetwork
-from agent_client.dqn.schedules import LinearSchedule
+from agent_client.learning.schedules import LinearSchedule
 
 OBSERVATION = np.zeros(2, np.float32)
 

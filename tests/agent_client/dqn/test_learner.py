@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.learner import Learner, TransitionBatch
+from agent_client.dqn.learner import Learner
 from agent_client.dqn.networks import QNetwork
+from agent_client.learning.transitions import TransitionBatch
 
 CONFIG = DQNConfig(hidden_units=(), epsilon_priority=0.01, target_update_period=3)
 

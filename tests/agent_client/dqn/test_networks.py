@@ -1,10 +1,10 @@
-"""The network, its NumPy twin, and how weights move between networks."""
+"""The network and its NumPy twin."""
 
 import numpy as np
 import pytest
 import torch
 
-from agent_client.dqn.networks import GreedyPolicy, QNetwork, copy_weights, move_weights
+from agent_client.dqn.networks import GreedyPolicy, QNetwork
 
 
 def constant_network(value: float) -> QNetwork:
@@ -55,26 +55,6 @@ def test_policy_follows_the_network_as_it_is_trained() -> None:
 
 def test_policy_takes_the_first_of_equal_actions() -> None:
     assert GreedyPolicy(constant_network(0.0)).action(np.ones(2, np.float32)) == 0
-
-
-def test_hard_copy_makes_networks_equal_but_keeps_them_apart() -> None:
-    source, destination = constant_network(3.0), constant_network(1.0)
-
-    copy_weights(source, destination)
-    with torch.no_grad():
-        source.layers[0].weight.fill_(9.0)
-
-    assert set(destination.layers[0].weight.flatten().tolist()) == {3.0}
-
-
-def test_polyak_average_moves_by_its_rate() -> None:
-    source, destination = constant_network(3.0), constant_network(1.0)
-
-    move_weights(source, destination, rate=0.25)
-    assert set(destination.layers[0].bias.flatten().tolist()) == {1.5}  # 1 + 0.25 * (3 - 1)
-
-    move_weights(source, destination, rate=0.25)
-    assert set(destination.layers[0].bias.flatten().tolist()) == {1.875}  # 1.5 + 0.375
 
 
 def test_equal_seeds_make_equal_networks() -> None:

@@ -17,7 +17,6 @@ def row(step: int, **known: float) -> MetricsRow:
         seconds=0.0,
         learner_steps=0,
         episode=0,
-        epsilon=0.1,
         beta=0.4,
         replay_size=0,
         **known,  # type: ignore[arg-type]

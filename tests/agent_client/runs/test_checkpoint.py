@@ -11,8 +11,8 @@ import torch
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.learner import TransitionBatch
 from agent_client.dqn.networks import QNetwork
+from agent_client.learning.transitions import TransitionBatch
 from agent_client.run_errors import CheckpointError
 from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
 from agent_client.seeding import seed_everything

@@ -28,12 +28,12 @@ def test_schedules_end_within_the_training(name: str) -> None:
     preset = PRESETS[name]
 
     assert preset.name == name
-    assert preset.dqn.epsilon_decay_steps <= preset.steps
-    assert preset.dqn.importance_anneal_steps <= preset.steps
+    assert preset.config.epsilon_decay_steps <= preset.steps
+    assert preset.config.importance_anneal_steps <= preset.steps
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_evaluations_follow_a_round_of_learner_steps(name: str) -> None:
     preset = PRESETS[name]
 
-    assert preset.evaluation_period % preset.dqn.update_period == 0
+    assert preset.evaluation_period % preset.config.update_period == 0

@@ -8,8 +8,8 @@ import pytest
 from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.replay_table import transition_table_spec
 from agent_client.errors import ReplayClientError, ServerUnreachableError, UnknownTableError
+from agent_client.learning.replay_table import transition_table_spec
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import UnsuitableTableError
 from agent_client.runs.table import open_run_table, own_table_name
@@ -18,7 +18,7 @@ from replay_wire.messages import Problem
 
 def spec_of(observation_size: int, config: DQNConfig | None = None) -> dict[str, Any]:
     space = spaces.Box(-1.0, 1.0, (observation_size,))
-    return transition_table_spec(config or DQNConfig(), space, action_count=2, seed=0)
+    return transition_table_spec(config or DQNConfig(), space, spaces.Discrete(2), seed=0)
 
 
 SPEC = spec_of(4)

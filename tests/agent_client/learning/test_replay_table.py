@@ -1,4 +1,4 @@
-"""The table that a DQN asks a server for."""
+"""The table that an agent asks a server for."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from gymnasium import spaces
 
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.replay_table import transition_table_spec
+from agent_client.learning.replay_table import transition_table_spec
 
 CONFIG = DQNConfig(
     replay_capacity=500,
@@ -24,7 +24,7 @@ IMAGES = spaces.Box(0, 1, (10, 10, 4), np.bool_)
 def test_spec_is_what_the_protocol_calls_a_prioritized_table_of_transitions() -> None:
     flag = {"dtype": "|b1", "shape": []}
 
-    assert transition_table_spec(CONFIG, IMAGES, action_count=3, seed=9) == {
+    assert transition_table_spec(CONFIG, IMAGES, spaces.Discrete(3), seed=9) == {
         "capacity": 500,
         "columns": {
             "observation": {"dtype": "|b1", "shape": [10, 10, 4]},
@@ -52,6 +52,6 @@ def test_spec_is_what_the_protocol_calls_a_prioritized_table_of_transitions() ->
     ],
 )
 def test_draws_wait_for_no_more_items_than_there_will_be(config: DQNConfig, min_size: int) -> None:
-    spec = transition_table_spec(config, IMAGES, action_count=3, seed=9)
+    spec = transition_table_spec(config, IMAGES, spaces.Discrete(3), seed=9)
 
     assert spec["rate_limiter"]["min_size"] == min_size

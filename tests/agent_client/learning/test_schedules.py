@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_client.dqn.schedules import LinearSchedule
+from agent_client.learning.schedules import LinearSchedule
 
 
 @pytest.mark.parametrize(

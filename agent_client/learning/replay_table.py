@@ -1,4 +1,4 @@
-"""The table of steps that a DQN wants from a replay server.
+"""The table of steps that an agent wants from a replay server.
 
 Plain dictionaries in the form of the protocol's table spec; nothing here talks to a server.
 """
@@ -7,14 +7,17 @@ from typing import Any
 
 from gymnasium import spaces
 
-from agent_client.dqn.config import DQNConfig
+from agent_client.learning.config import ReplayConfig
 from agent_client.step_tables import step_table_spec
 
 
 def transition_table_spec(
-    config: DQNConfig, observation_space: spaces.Space[Any], action_count: int, seed: int
+    config: ReplayConfig,
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
+    seed: int,
 ) -> dict[str, Any]:
-    """Return the spec of a prioritized table of steps, drawn as n-step transitions.
+    """Return the spec of a table of steps, drawn as n-step transitions by their priorities.
 
     Draws wait for fewer items than ``learning_starts``: the newest steps are no items before
     their future is known, and in a full table the final observations take room, too.
@@ -22,14 +25,14 @@ def transition_table_spec(
     Args:
         config: capacity, alpha, the first beta, and what a transition is.
         observation_space: of one frame.
-        action_count: number of actions.
+        action_space: of the environment.
         seed: of the table's own generator, so that draws can be repeated.
     """
     window = config.n_step + config.frame_stack
     fewest = min(config.learning_starts - config.n_step, (config.replay_capacity - window) // 2)
     spec = step_table_spec(
         observation_space,
-        spaces.Discrete(action_count),
+        action_space,
         config.replay_capacity,
         n_step=config.n_step,
         discount=config.discount,

@@ -1,0 +1,55 @@
+"""DQN as ``agent_client.learning.algorithm`` has it: how a run makes its agents."""
+
+from typing import Any, Final, cast
+
+import numpy as np
+from gymnasium import spaces
+from torch import nn
+
+from agent_client.dqn.agent import Agent
+from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
+from agent_client.learning.algorithm import Policy
+from agent_client.observations import shapes_of
+
+
+class DQN:
+    """Makes agents that choose among actions 0, 1, 2, ... by their values."""
+
+    figures: Final = ("epsilon", "loss", "mean_value", "gradient_norm")
+
+    def build(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: DQNConfig,
+        generator: np.random.Generator,
+    ) -> Agent:
+        """Return a fresh agent.
+
+        Raises:
+            ValueError: actions are not discrete, or images too small for the convolutions.
+        """
+        count = _action_count(action_space)
+        return Agent.build(shapes_of(observation_space), count, config, generator)
+
+    def make_network(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        config: DQNConfig,
+    ) -> AnyQNetwork:
+        """Return an online network; raises as ``build`` does."""
+        return make_network(shapes_of(observation_space), _action_count(action_space), config)
+
+    def greedy_policy(self, network: nn.Module) -> Policy:
+        """Return the policy that takes the action of highest value."""
+        return greedy_policy(cast("AnyQNetwork", network))
+
+
+def _action_count(space: spaces.Space[Any]) -> int:
+    if not isinstance(space, spaces.Discrete):
+        raise ValueError(
+            f"dqn needs discrete actions, not {space}; --algorithm sac takes continuous ones"
+        )
+    return int(space.n)

@@ -1,0 +1,113 @@
+"""Hyper-parameters that every algorithm has which learns from replay, and how one is declared.
+
+Each is declared once, with its default, its meaning and its range; an algorithm's own are added by
+deriving from :class:`ReplayConfig`. How values come in from a file or a command line is told in
+``agent_client.runs.settings``.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values that a hyper-parameter may have; of a list each member must.
+
+    Attributes:
+        text: what a value must be, to end "... must be".
+        holds: whether a value is one; never of NaN.
+    """
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+COUNT: Final = Range("at least 1", lambda value: value >= 1)
+STEPS: Final = Range("0 or more", lambda value: value >= 0)
+FRACTION: Final = Range("between 0 and 1", lambda value: 0.0 <= value <= 1.0)
+RATE: Final = Range("above 0 and at most 1", lambda value: 0.0 < value <= 1.0)
+POSITIVE: Final = Range("positive and finite", lambda value: 0.0 < value < float("inf"))
+NOT_NEGATIVE: Final = Range("0 or more and finite", lambda value: 0.0 <= value < float("inf"))
+FINITE: Final = Range("finite", lambda value: abs(value) < float("inf"))
+
+
+def hyperparameter(default: Any, help_text: str, allowed: Range | None = None) -> Any:
+    """Return a dataclass field for a hyper-parameter.
+
+    Args:
+        default: what suits small observation vectors and short training.
+        help_text: what it means, with its unit.
+        allowed: its range; None allows every value of its type.
+    """
+    return dataclasses.field(default=default, metadata={"help": help_text, "range": allowed})
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """How an agent fills its table, how it draws from it, and when it learns.
+
+    In the papers' letters: ``discount`` is gamma, ``priority_exponent`` alpha,
+    ``importance_exponent`` beta, ``epsilon_priority`` the epsilon added to priorities.
+
+    Raises:
+        ValueError: a value is outside its range; the message names it.
+    """
+
+    algorithm: ClassVar[str] = ""
+    """What ``--algorithm`` calls the one whose hyper-parameters these are."""
+
+    batch_size: int = hyperparameter(64, "transitions per learner step", COUNT)
+    discount: float = hyperparameter(
+        0.99, "what a reward is worth one step later, 0 to 1", FRACTION
+    )
+    n_step: int = hyperparameter(1, "steps whose rewards a transition sums up", COUNT)
+    frame_stack: int = hyperparameter(
+        1, "observations in a row that the network sees at once", COUNT
+    )
+    update_period: int = hyperparameter(
+        256, "environment steps between rounds of learner steps", COUNT
+    )
+    updates_per_round: int = hyperparameter(128, "learner steps in a round", COUNT)
+    learning_starts: int = hyperparameter(1_000, "steps in the table before learning begins", COUNT)
+    replay_capacity: int = hyperparameter(100_000, "steps that the table holds", COUNT)
+    priority_exponent: float = hyperparameter(
+        0.6, "how strongly priorities tell; 0 draws uniformly", NOT_NEGATIVE
+    )
+    epsilon_priority: float = hyperparameter(
+        0.01,
+        "added to |TD error|, in returns, so that every transition stays drawable",
+        NOT_NEGATIVE,
+    )
+    importance_exponent_start: float = hyperparameter(
+        0.4, "how far importance weights undo the priorities at first, 0 to 1", FRACTION
+    )
+    importance_exponent_final: float = hyperparameter(
+        1.0, "the same after importance_anneal_steps; 1 undoes the bias wholly", FRACTION
+    )
+    importance_anneal_steps: int = hyperparameter(
+        50_000, "environment steps over which the importance exponent rises linearly", STEPS
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values that no learner could work with."""
+        for field in dataclasses.fields(self):
+            _require(field, getattr(self, field.name))
+        if self.n_step + self.frame_stack > self.replay_capacity:
+            raise ValueError(
+                f"replay_capacity ({self.replay_capacity}) must hold the n_step ({self.n_step}) + "
+                f"frame_stack ({self.frame_stack}) steps that a transition spans"
+            )
+        if self.learning_starts > self.replay_capacity:
+            raise ValueError(
+                f"learning_starts ({self.learning_starts}) must not exceed "
+                f"replay_capacity ({self.replay_capacity})"
+            )
+
+
+def _require(field: "dataclasses.Field[Any]", value: Any) -> None:
+    allowed: Range | None = field.metadata["range"]
+    members = value if isinstance(value, tuple) else (value,)
+    if allowed is not None and not all(allowed.holds(member) for member in members):
+        raise ValueError(f"{field.name} must be {allowed.text}, not {value}")
