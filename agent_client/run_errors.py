@@ -138,13 +138,13 @@ class ServerLostError(RunError):
         step: environment steps done.
     """
 
-    def __init__(self, folder: Path, step: int, reason: str) -> None:
-        """Keep the facts and write the sentence."""
+    def __init__(self, folder: Path, step: int, reason: str, command: str = "train") -> None:
+        """Keep the facts and write the sentence; ``command`` is what takes the run up again."""
         self.folder = folder
         self.step = step
         super().__init__(
             f"the replay server failed the run at step {step}: {reason}; "
-            f"agent-client train --resume {folder} goes on from there"
+            f"agent-client {command} --resume {folder} goes on from there"
         )
 
 

@@ -20,20 +20,48 @@ from agent_client.learning.schedules import LinearSchedule
 from agent_client.learning.transitions import TransitionBatch
 from agent_client.learning.weights import copy_weights
 from agent_client.observations import Observation, newest_frame, whole
-from agent_client.replay_access import BatchSource, EpisodeWriter
+from agent_client.replay_access import BatchSource, DrawnBatch, EpisodeWriter
 from agent_client.seeding import EpisodePurpose, episode_seed
+
+
+class ObservedLoop(Protocol):
+    """What observers may read of a loop, whether it acts itself or learns from what others act."""
+
+    @property
+    def agent(self) -> Agent:
+        """What is trained."""
+
+    @property
+    def progress(self) -> "TrainingProgress":
+        """Where the run stands."""
+
+    @property
+    def beta(self) -> float:
+        """The importance exponent at the present step."""
+
+    @property
+    def replay_size(self) -> int:
+        """Transitions in the table, as far as is known."""
+
+    @property
+    def exploration(self) -> Mapping[str, float]:
+        """How much is explored, by the names of the algorithm's figures."""
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What is told of exploration and of the newest gradient step, if any."""
 
 
 class LoopObserver(Protocol):
     """Who is told what happens: metrics, trackers, the progress display, the checkpoint."""
 
-    def on_step(self, loop: "TrainingLoop") -> None:
+    def on_step(self, loop: ObservedLoop) -> None:
         """One environment step, with the learner steps after it, is done."""
 
-    def on_episode(self, loop: "TrainingLoop", episode_return: float, length: int) -> None:
+    def on_episode(self, loop: ObservedLoop, episode_return: float, length: int) -> None:
         """A training episode ended, ``length`` steps long."""
 
-    def on_evaluation(self, loop: "TrainingLoop", evaluation: Evaluation) -> None:
+    def on_evaluation(self, loop: ObservedLoop, evaluation: Evaluation) -> None:
         """The greedy policy was evaluated; ``loop.progress`` tells whether it is the best."""
 
 
@@ -223,40 +251,55 @@ class TrainingLoop:
             self.writer.flush()
             self._batches = self.open_batches(lambda: self.beta)
         batch = self._batches.next_tensors().stacked()
-        columns = batch.columns
-        transitions = TransitionBatch(
-            observation=whole(columns, "observation"),
-            action=columns["action"],
-            reward=columns["reward"],
-            discount=columns["discount"],
-            next_observation=whole(columns, "next_observation"),
-            weights=batch.weights,
-        )
+        transitions = transitions_of(batch)
         self.last_learner_step = self.agent.learner.step(transitions, self.progress.step)
         self._batches.update_priorities(batch.keys.numpy(), self.last_learner_step.priorities)
 
     def _evaluate(self) -> None:
-        """Evaluate the greedy policy; keep its weights if no others did as well.
-
-        Few episodes choose the candidates; one that could end the training must repeat it
-        over many more, on seeds of their own, and is then judged by those.
-        """
-        plan, progress = self.plan, self.progress
-        evaluation = self._play(EpisodePurpose.SELECTION, plan.selection_episodes)
-        if plan.stop_return is not None and evaluation.mean_return >= plan.stop_return:
-            evaluation = self._play(EpisodePurpose.CONFIRMATION, plan.confirmation_episodes)
-            progress.solved = evaluation.mean_return >= plan.stop_return
-        if progress.best_return is None or evaluation.mean_return >= progress.best_return:
-            copy_weights(self.agent.network, self.agent.best_network)
-            progress.best_return = evaluation.mean_return
-            progress.best_episodes = len(evaluation.returns)
-            progress.best_step = progress.step
+        evaluation = judge(self.agent, self.evaluation_environment, self.plan, self.progress)
         for observer in self.observers:
             observer.on_evaluation(self, evaluation)
 
-    def _play(self, purpose: EpisodePurpose, episodes: int) -> Evaluation:
-        return evaluate(
-            self.evaluation_environment,
-            self.agent.greedy_policy(),
-            evaluation_seeds(self.plan.seed, purpose, episodes),
-        )
+
+def transitions_of(batch: DrawnBatch) -> TransitionBatch:
+    """Return what a learner takes of a batch in the stacked layout."""
+    columns = batch.columns
+    return TransitionBatch(
+        observation=whole(columns, "observation"),
+        action=columns["action"],
+        reward=columns["reward"],
+        discount=columns["discount"],
+        next_observation=whole(columns, "next_observation"),
+        weights=batch.weights,
+    )
+
+
+def judge(
+    agent: Agent, environment: Environment, plan: TrainingPlan, progress: TrainingProgress
+) -> Evaluation:
+    """Evaluate the greedy policy; keep its weights if no others did as well.
+
+    Few episodes choose the candidates; one that could end the training must repeat it
+    over many more, on seeds of their own, and is then judged by those.
+
+    Args:
+        agent: its best weights may be replaced.
+        environment: to play in.
+        plan: how many episodes, and what ends the training.
+        progress: is told the best, and whether the training is over.
+    """
+
+    def play(purpose: EpisodePurpose, episodes: int) -> Evaluation:
+        seeds = evaluation_seeds(plan.seed, purpose, episodes)
+        return evaluate(environment, agent.greedy_policy(), seeds)
+
+    evaluation = play(EpisodePurpose.SELECTION, plan.selection_episodes)
+    if plan.stop_return is not None and evaluation.mean_return >= plan.stop_return:
+        evaluation = play(EpisodePurpose.CONFIRMATION, plan.confirmation_episodes)
+        progress.solved = evaluation.mean_return >= plan.stop_return
+    if progress.best_return is None or evaluation.mean_return >= progress.best_return:
+        copy_weights(agent.network, agent.best_network)
+        progress.best_return = evaluation.mean_return
+        progress.best_episodes = len(evaluation.returns)
+        progress.best_step = progress.step
+    return evaluation

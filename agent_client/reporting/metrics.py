@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from agent_client.evaluation import Evaluation
 from agent_client.reporting.trackers import Tracker
-from agent_client.training_loop import TrainingLoop
+from agent_client.training_loop import ObservedLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +97,14 @@ class MetricsLog:
         self._file.close()
         self._tracker.close()
 
-    def on_step(self, loop: TrainingLoop) -> None:
+    def on_step(self, loop: ObservedLoop) -> None:
         """Single steps leave no line."""
 
-    def on_episode(self, loop: TrainingLoop, episode_return: float, length: int) -> None:
+    def on_episode(self, loop: ObservedLoop, episode_return: float, length: int) -> None:
         """Write the line of a training episode."""
         self._write(_row(loop, episode_return=episode_return, episode_length=length))
 
-    def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
+    def on_evaluation(self, loop: ObservedLoop, evaluation: Evaluation) -> None:
         """Write the line of an evaluation."""
         self._write(
             _row(
@@ -127,7 +127,7 @@ def read_metrics(path: Path) -> list[MetricsRow]:
 
 
 def _row(
-    loop: TrainingLoop,
+    loop: ObservedLoop,
     *,
     episode_return: float | None = None,
     episode_length: int | None = None,

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from agent_client.evaluation import Evaluation
-from agent_client.training_loop import TrainingLoop
+from agent_client.training_loop import ObservedLoop
 
 LIVE_INTERVAL_S = 0.2
 PLAIN_INTERVAL_S = 5.0
@@ -74,18 +74,18 @@ class ProgressDisplay:
         if self._progress is not None:
             self._progress.stop()
 
-    def on_step(self, loop: TrainingLoop) -> None:
+    def on_step(self, loop: ObservedLoop) -> None:
         """Show the state now and then."""
         if self._shown_step < 0:
             self._remember(loop)
         elif time.monotonic() - self._shown_at >= self._interval_s:
             self._show(loop)
 
-    def on_episode(self, loop: TrainingLoop, episode_return: float, length: int) -> None:
+    def on_episode(self, loop: ObservedLoop, episode_return: float, length: int) -> None:
         """Take the return into the average."""
         self._returns.append(episode_return)
 
-    def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
+    def on_evaluation(self, loop: ObservedLoop, evaluation: Evaluation) -> None:
         """Show how the greedy policy does."""
         self._evaluation = evaluation.mean_return
         if self._progress is None:
@@ -95,7 +95,7 @@ class ProgressDisplay:
                 highlight=False,
             )
 
-    def _show(self, loop: TrainingLoop) -> None:
+    def _show(self, loop: ObservedLoop) -> None:
         elapsed = time.monotonic() - self._shown_at
         steps_rate = (loop.progress.step - self._shown_step) / elapsed
         updates_rate = (loop.agent.learner.steps - self._shown_updates) / elapsed
@@ -115,7 +115,7 @@ class ProgressDisplay:
             self._progress.update(self._task, completed=loop.progress.step, description=line)
         self._remember(loop)
 
-    def _remember(self, loop: TrainingLoop) -> None:
+    def _remember(self, loop: ObservedLoop) -> None:
         self._shown_at = time.monotonic()
         self._shown_step = loop.progress.step
         self._shown_updates = loop.agent.learner.steps

@@ -5,21 +5,17 @@ loop do its work, and afterwards evaluates the best weights and draws the learni
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
 from agent_client.algorithms import load_algorithm
-from agent_client.environments import Environment, frame_space, make_environment
-from agent_client.errors import ReplayClientError
+from agent_client.environments import Environment, frame_space
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
-from agent_client.learning.algorithm import Agent, Algorithm
+from agent_client.learning.algorithm import Agent
 from agent_client.learning.replay_table import transition_table_spec
 from agent_client.observations import drawn_columns
 from agent_client.prefetcher import Prefetcher
@@ -29,18 +25,26 @@ from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
 from agent_client.reporting.progress import ProgressDisplay
 from agent_client.reporting.trackers import open_tracker
-from agent_client.run_errors import ServerLostError, SettingsError, UnsuitableEnvironmentError
 from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.interrupts import stop_on_signals
+from agent_client.runs.parts import (
+    CheckpointAtEvaluations,
+    build_agent,
+    connect,
+    reached,
+    run_environment,
+    said_of_the_environment,
+    told_how_to_go_on,
+    training_plan,
+)
 from agent_client.runs.settings import RunConfig
 from agent_client.runs.table import RunTable, open_run_table, own_table_name
 from agent_client.seeding import EpisodePurpose, seed_everything
-from agent_client.training_loop import StopReason, TrainingLoop, TrainingPlan, TrainingProgress
+from agent_client.training_loop import StopReason, TrainingLoop, TrainingProgress
 from agent_client.writer import RowWriter
 from agent_client.writer.step_writer import StepWriter
-from replay_wire.bearer import find_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +90,18 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     torch.set_num_threads(1)
     settings = run.settings
     generator = seed_everything(settings.seed)
-    environment = _environment(run, settings.seed)
-    evaluation_environment = _environment(run, settings.seed)
+    environment = run_environment(run, settings.seed)
+    evaluation_environment = run_environment(run, settings.seed)
     algorithm = load_algorithm(run.algorithm)
-    agent = _agent(algorithm, run, environment, generator)
+    agent = build_agent(algorithm, run, environment, generator)
     progress = TrainingProgress()
     if resume:
         progress = load_checkpoint(folder.checkpoint, agent)
-        progress.solved = progress.solved and _reached(progress.best_return, run.stop_return)
+        progress.solved = progress.solved and reached(progress.best_return, run.stop_return)
 
-    with _told_how_to_go_on(folder, progress), ExitStack() as stack:
+    with told_how_to_go_on(folder, progress, "train"), ExitStack() as stack:
         url = settings.server or stack.enter_context(EmbeddedServer()).url
-        client = stack.enter_context(_connect(url, settings.token_file, settings.tls_ca))
+        client = stack.enter_context(connect(url, settings.token_file, settings.tls_ca))
         table = stack.enter_context(_open_table(client, run, environment))
         folder.create(run.to_toml())
         tracker = open_tracker(settings.tracker, folder.tracker)
@@ -113,7 +117,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             evaluation_environment=evaluation_environment,
             agent=agent,
             config=run.config,
-            plan=_plan(run),
+            plan=training_plan(run),
             writer=StepWriter(
                 stack.enter_context(
                     RowWriter(client, table.name, give_up_after_s=settings.patience)
@@ -123,7 +127,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             observers=(
                 stack.enter_context(metrics),
                 stack.enter_context(display),
-                _CheckpointAtEvaluations(folder),
+                CheckpointAtEvaluations(folder),
             ),
             rows_before=table.size,
             progress=progress,
@@ -134,9 +138,31 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         finally:
             save_checkpoint(folder.checkpoint, agent, progress)
 
+    return finish(run, folder, stopped, agent, progress, started)
+
+
+def finish(
+    run: RunConfig,
+    folder: RunFolder,
+    stopped: StopReason,
+    agent: Agent,
+    progress: TrainingProgress,
+    started: float,
+) -> RunResult:
+    """Evaluate the best weights of a run that has ended and draw its learning curve.
+
+    Args:
+        run: the complete configuration.
+        folder: where its files are and go.
+        stopped: why it ended; one that was interrupted is not over, and gets neither.
+        agent: as it ended.
+        progress: where it ended.
+        started: when it began, as ``time.monotonic`` told it.
+    """
+    settings = run.settings
     evaluation = None
     if stopped is not StopReason.INTERRUPTED:
-        evaluation = evaluate_run(run, folder, run.settings.evaluation_episodes, settings.seed)
+        evaluation = evaluate_run(run, folder, settings.evaluation_episodes, settings.seed)
         draw_learning_curve(
             read_metrics(folder.metrics),
             folder.learning_curve,
@@ -165,9 +191,9 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
         UnsuitableEnvironmentError: the environment cannot be used.
         CheckpointError: the folder holds no weights, or they do not fit.
     """
-    environment = _environment(run, seed)
+    environment = run_environment(run, seed)
     algorithm = load_algorithm(run.algorithm)
-    with _said_of_the_environment(run):
+    with said_of_the_environment(run):
         network = algorithm.make_network(
             environment.observation_space, environment.action_space, run.config
         )
@@ -176,82 +202,6 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
     evaluation = evaluate(environment, algorithm.greedy_policy(network), seeds)
     evaluation.write(folder.evaluation)
     return evaluation
-
-
-class _CheckpointAtEvaluations:
-    """Observes a loop and saves a checkpoint after every evaluation."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.checkpoint
-
-    def on_step(self, loop: TrainingLoop) -> None:
-        """Nothing to save after single steps."""
-
-    def on_episode(self, loop: TrainingLoop, episode_return: float, length: int) -> None:
-        """Nothing to save after single episodes."""
-
-    def on_evaluation(self, loop: TrainingLoop, evaluation: Evaluation) -> None:
-        """Save."""
-        save_checkpoint(self._path, loop.agent, loop.progress)
-
-
-@contextmanager
-def _told_how_to_go_on(folder: RunFolder, progress: TrainingProgress) -> Iterator[None]:
-    """Let an error of the server's say how to take up the run, once there is one to take up."""
-    before = progress.step
-    try:
-        yield
-    except ReplayClientError as error:
-        if progress.step == before:
-            raise
-        raise ServerLostError(folder.path, progress.step, str(error)) from error
-
-
-def _environment(run: RunConfig, seed: int) -> Environment:
-    return make_environment(run.settings.env, seed, run.config.frame_stack)
-
-
-def _agent(
-    algorithm: Algorithm[Any],
-    run: RunConfig,
-    environment: Environment,
-    generator: np.random.Generator,
-) -> Agent:
-    with _said_of_the_environment(run):
-        return algorithm.build(
-            environment.observation_space, environment.action_space, run.config, generator
-        )
-
-
-@contextmanager
-def _said_of_the_environment(run: RunConfig) -> Iterator[None]:
-    """Let an algorithm's refusal of spaces name the environment that they are of."""
-    try:
-        yield
-    except ValueError as error:
-        raise UnsuitableEnvironmentError(run.settings.env, str(error)) from error
-
-
-def _plan(run: RunConfig) -> TrainingPlan:
-    return TrainingPlan(
-        steps=run.steps,
-        seed=run.settings.seed,
-        evaluation_period=run.evaluation_period,
-        selection_episodes=run.preset.selection_episodes,
-        confirmation_episodes=run.preset.confirmation_episodes,
-        stop_return=run.stop_return,
-    )
-
-
-def _reached(best_return: float | None, stop_return: float | None) -> bool:
-    return best_return is not None and stop_return is not None and best_return >= stop_return
-
-
-def _connect(url: str, token_file: Path | None, tls_ca: Path | None) -> ReplayClient:
-    try:
-        return ReplayClient(url, token=find_token(token_file), tls_ca=tls_ca)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
 
 
 def _open_table(
