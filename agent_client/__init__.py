@@ -2,7 +2,7 @@
 
 Importing this loads neither torch nor the server's packages. Imported by name are
 `agent_client.tensors` (batches as torch tensors), `agent_client.step_tables` (tables for spaces of
-Gymnasium) and `agent_client.dqn` (an agent).
+Gymnasium), `agent_client.dqn` and `agent_client.sac` (agents).
 """
 
 from agent_client.batches import (

@@ -1,4 +1,4 @@
-"""Gymnasium environments as a DQN wants them: arrays or parts of them in, an action number out."""
+"""Gymnasium environments as agents want them: arrays or parts of them in, actions out."""
 
 import importlib
 from typing import Any, Final
@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces, wrappers
 
+from agent_client.environment_names import EnvironmentName
 from agent_client.observations import Observation, PreparedObservation, is_image
 from agent_client.run_errors import UnsuitableEnvironmentError
 
@@ -18,40 +19,37 @@ _REGISTERED_BY: Final = {"MinAtar": "minatar.gym", "Replay": "agent_client.tasks
 
 
 def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> Environment:
-    """Return an environment with actions 0, 1, 2, ... whose observations are prepared.
+    """Return an environment whose observations and actions are prepared.
 
     Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to float32
     vectors; discrete observations become one-hot vectors. Of a Dict space each part is prepared
-    so, and an observation is a dict of them. An environment without a time limit
+    so, and an observation is a dict of them. Discrete actions are 0, 1, 2, ..., continuous ones
+    float32. An environment without a time limit
     of its own is truncated after ``LONGEST_EPISODE`` steps, or a policy that runs in circles
     would never come to an end.
 
     Args:
-        environment_id: a name that Gymnasium knows, such as ``CartPole-v1``.
+        environment_id: a name that Gymnasium knows, such as ``CartPole-v1``, and perhaps arguments
+            after it, as ``EnvironmentName`` has them.
         seed: of the action space; episodes get theirs at reset.
         frame_stack: with more than 1, observations are the last so many, oldest first, with a
             leading axis; before there are as many the first one is repeated.
 
     Raises:
         UnsuitableEnvironmentError: no such environment, something to install is missing, its
-            actions are not a finite choice, or its observations have no fixed length.
+            actions are neither a finite choice nor numbers, its arguments are wrong, or its
+            observations have no fixed length.
     """
     try:
-        _register(environment_id)
-        environment: gymnasium.Env[Any, Any] = gymnasium.make(environment_id)
-    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        name = EnvironmentName.parse(environment_id)
+        _register(name.id)
+        environment: gymnasium.Env[Any, Any] = gymnasium.make(name.id, **name.arguments)
+    except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
         raise UnsuitableEnvironmentError(environment_id, _one_line(error)) from error
-    if not isinstance(environment.action_space, spaces.Discrete):
-        raise UnsuitableEnvironmentError(
-            environment_id, f"a DQN needs discrete actions, not {environment.action_space}"
-        )
-    first_action = int(environment.action_space.start)
-    if first_action != 0:
-        environment = wrappers.TransformAction(
-            environment,
-            lambda action: action + first_action,
-            spaces.Discrete(int(environment.action_space.n)),
-        )
+    try:
+        environment = _with_prepared_actions(environment)
+    except ValueError as error:
+        raise UnsuitableEnvironmentError(environment_id, str(error)) from error
     if environment.spec is None or environment.spec.max_episode_steps is None:
         environment = wrappers.TimeLimit(environment, LONGEST_EPISODE)
     if not _is_prepared(environment.observation_space):
@@ -85,6 +83,26 @@ def _register(environment_id: str) -> None:
     module = _REGISTERED_BY.get(namespace)
     if module is not None and environment_id not in gymnasium.registry:
         importlib.import_module(module).register_envs()
+
+
+def _with_prepared_actions(environment: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
+    space = environment.action_space
+    if isinstance(space, spaces.Discrete):
+        first = int(space.start)
+        if first == 0:
+            return environment
+        counted = spaces.Discrete(int(space.n))
+        return wrappers.TransformAction(environment, lambda action: action + first, counted)
+    if not isinstance(space, spaces.Box) or space.dtype.kind != "f":
+        raise ValueError(f"actions must be a finite choice or floating-point numbers, not {space}")
+    if space.dtype == np.float32:
+        return environment
+    low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+    return wrappers.TransformAction(
+        environment,
+        lambda action: action.astype(space.dtype),
+        spaces.Box(low, high, space.shape, np.float32),
+    )
 
 
 def _is_prepared(space: spaces.Space[Any]) -> bool:

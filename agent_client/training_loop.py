@@ -253,7 +253,8 @@ class TrainingLoop:
         batch = self._batches.next_tensors().stacked()
         transitions = transitions_of(batch)
         self.last_learner_step = self.agent.learner.step(transitions, self.progress.step)
-        self._batches.update_priorities(batch.keys.numpy(), self.last_learner_step.priorities)
+        if self.config.is_prioritized:
+            self._batches.update_priorities(batch.keys.numpy(), self.last_learner_step.priorities)
 
     def _evaluate(self) -> None:
         evaluation = judge(self.agent, self.evaluation_environment, self.plan, self.progress)

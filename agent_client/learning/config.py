@@ -105,6 +105,17 @@ class ReplayConfig:
                 f"replay_capacity ({self.replay_capacity})"
             )
 
+    @property
+    def is_prioritized(self) -> bool:
+        """Whether draws go by priorities; else all items are equally likely."""
+        return self.priority_exponent > 0.0
+
+
+def with_default(default: Any, name: str) -> Any:
+    """Return the field of a hyper-parameter of ``ReplayConfig`` with another default."""
+    fields = {field.name: field for field in dataclasses.fields(ReplayConfig)}
+    return dataclasses.field(default=default, metadata=fields[name].metadata)
+
 
 def _require(field: "dataclasses.Field[Any]", value: Any) -> None:
     allowed: Range | None = field.metadata["range"]

@@ -17,13 +17,13 @@ def transition_table_spec(
     action_space: spaces.Space[Any],
     seed: int,
 ) -> dict[str, Any]:
-    """Return the spec of a table of steps, drawn as n-step transitions by their priorities.
+    """Return the spec of a table of steps, drawn as n-step transitions.
 
     Draws wait for fewer items than ``learning_starts``: the newest steps are no items before
     their future is known, and in a full table the final observations take room, too.
 
     Args:
-        config: capacity, alpha, the first beta, and what a transition is.
+        config: capacity, alpha (0 draws uniformly), the first beta, and what a transition is.
         observation_space: of one frame.
         action_space: of the environment.
         seed: of the table's own generator, so that draws can be repeated.
@@ -37,12 +37,18 @@ def transition_table_spec(
         n_step=config.n_step,
         discount=config.discount,
         frame_stack=config.frame_stack,
-        sampler={
-            "kind": "prioritized",
-            "alpha": config.priority_exponent,
-            "beta": config.importance_exponent_start,
-        },
+        sampler=_sampler(config),
         rate_limiter={"kind": "min_size", "min_size": max(1, fewest)},
         seed=seed,
     )
     return {**spec, "remover": {"kind": "fifo"}}
+
+
+def _sampler(config: ReplayConfig) -> dict[str, Any]:
+    if not config.is_prioritized:
+        return {"kind": "uniform"}
+    return {
+        "kind": "prioritized",
+        "alpha": config.priority_exponent,
+        "beta": config.importance_exponent_start,
+    }

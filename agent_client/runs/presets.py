@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent_client.dqn.config import DQNConfig
+from agent_client.environment_names import EnvironmentName
 from agent_client.learning.config import ReplayConfig
+from agent_client.sac.config import SACConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +145,70 @@ CAMERA_CARTPOLE: Final = Preset(
     ),
 )
 
-PRESETS: Final = {preset.name: preset for preset in (CARTPOLE, MINATAR, CAMERA_CARTPOLE, GENERIC)}
-_GENERIC: Final = {preset.algorithm: preset for preset in (GENERIC,)}
+PENDULUM: Final = Preset(
+    name="pendulum",
+    environment_ids=("Pendulum-v1",),
+    steps=10_000,
+    evaluation_period=1_000,
+    config=SACConfig(
+        hidden_units=(64, 64),
+        batch_size=128,
+        policy_learning_rate=1e-3,
+        critic_learning_rate=1e-3,
+        temperature_learning_rate=1e-3,
+        target_update_rate=0.01,
+        learning_starts=500,
+        random_steps=500,
+    ),
+)
+
+LUNAR_LANDER_CONTINUOUS: Final = Preset(
+    name="lunarlander-continuous",
+    environment_ids=("LunarLanderContinuous-v3", "LunarLander-v3?continuous=true"),
+    steps=200_000,
+    evaluation_period=5_000,
+    stop_return=230.0,
+    solved_return=200.0,
+    config=SACConfig(
+        hidden_units=(128, 128),
+        batch_size=128,
+        policy_learning_rate=5e-4,
+        critic_learning_rate=1e-3,
+        temperature_learning_rate=5e-4,
+        target_update_rate=0.01,
+        replay_capacity=200_000,
+        learning_starts=5_000,
+        random_steps=5_000,
+    ),
+)
+
+GENERIC_SAC: Final = Preset(name="generic-sac", config=SACConfig())
+
+PRESETS: Final = {
+    preset.name: preset
+    for preset in (
+        CARTPOLE,
+        MINATAR,
+        CAMERA_CARTPOLE,
+        PENDULUM,
+        LUNAR_LANDER_CONTINUOUS,
+        GENERIC,
+        GENERIC_SAC,
+    )
+}
+GENERIC_PRESETS: Final = {preset.algorithm: preset for preset in (GENERIC, GENERIC_SAC)}
 
 
-def preset_for(environment_id: str, algorithm: str | None = None) -> Preset:
-    """Return the preset made for an environment, or the generic one of an algorithm.
+def preset_for(environment_id: str, algorithm: str | None = None) -> Preset | None:
+    """Return the preset made for an environment, if there is one.
 
     Args:
-        environment_id: of the environment.
-        algorithm: what the preset must be of; None takes that of the environment's own preset.
+        environment_id: of the environment, with its arguments.
+        algorithm: what the preset must be of; None takes any.
     """
+    name = EnvironmentName.parse(environment_id)
     for preset in PRESETS.values():
-        if environment_id in preset.environment_ids and algorithm in (None, preset.algorithm):
+        made_for = [EnvironmentName.parse(one) for one in preset.environment_ids]
+        if name in made_for and algorithm in (None, preset.algorithm):
             return preset
-    return _GENERIC[algorithm or GENERIC.algorithm]
+    return None

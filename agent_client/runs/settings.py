@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent_client.algorithms import CONFIGS
+from agent_client.algorithms import CONFIGS, algorithm_for
 from agent_client.learning.config import ReplayConfig
 from agent_client.reporting.trackers import TRACKERS
 from agent_client.run_errors import SettingsError
 from agent_client.runs.hyperparameters import check_hyperparameters
-from agent_client.runs.presets import PRESETS, Preset, preset_for
+from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, Preset, preset_for
 
 SEED_LIMIT: Final = 2**32
 
@@ -44,7 +44,7 @@ class TrainSettings:
     (``AGENT_CLIENT_KEEP_TABLE``) and a key of the configuration file.
     """
 
-    env: str = _setting(dataclasses.MISSING, "Gymnasium environment.")
+    env: str = _setting(dataclasses.MISSING, "Gymnasium environment, as ID or ID?NAME=VALUE&...")
     server: str | None = _setting(
         None, "Replay server to use.  [default: starts one and stops it]", metavar="URL"
     )
@@ -63,7 +63,10 @@ class TrainSettings:
         None, "What learns.  [default: what suits the environment]", choices=tuple(CONFIGS)
     )
     preset: str | None = _setting(
-        None, "Set of defaults.  [default: by environment]", choices=tuple(PRESETS)
+        None,
+        "Set of defaults; a wrong NAME lists them.  [default: by environment]",
+        choices=tuple(PRESETS),
+        metavar="NAME",
     )
     steps: int | None = _setting(None, "Environment steps at most.  [default: preset]", metavar="N")
     stop_return: float | None = _setting(
@@ -141,10 +144,17 @@ def preset_of(settings: TrainSettings) -> Preset:
     """Return where what was left open comes from; it settles the algorithm, too.
 
     Raises:
-        SettingsError: a preset of another algorithm was named.
+        SettingsError: a preset of another algorithm was named, or the environment's name is none.
+        UnsuitableEnvironmentError: nothing said which algorithm, and the environment can't be made
+            to see what suits its actions.
     """
     if settings.preset is None:
-        return preset_for(settings.env, settings.algorithm)
+        try:
+            made_for_it = preset_for(settings.env, settings.algorithm)
+        except ValueError as error:
+            raise SettingsError(f"env {settings.env!r} cannot be read: {error}") from error
+        algorithm = settings.algorithm
+        return made_for_it or GENERIC_PRESETS[algorithm or algorithm_for(settings.env)]
     preset = PRESETS[settings.preset]
     if settings.algorithm not in (None, preset.algorithm):
         raise SettingsError(

@@ -1,7 +1,7 @@
-"""What an environment must be for a DQN, and what is made of it."""
+"""What an environment must be for an agent, and what is made of it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
@@ -65,6 +65,69 @@ def test_actions_that_do_not_start_at_zero_are_shifted() -> None:
 
     assert action_count(environment) == 3
     assert seen == [7]
+
+
+def test_continuous_actions_stay_as_they_are() -> None:
+    environment = make_environment("Pendulum-v1", seed=0)
+
+    assert environment.action_space == spaces.Box(-2.0, 2.0, (1,), np.float32)
+
+
+def test_arguments_reach_the_environment() -> None:
+    environment = make_environment("LunarLander-v3?continuous=true", seed=0)
+
+    assert environment.action_space == spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+class Acts(gymnasium.Env[Any, Any]):
+    """Keeps the action that it was given."""
+
+    observation_space = spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def __init__(self, action_space: spaces.Space[Any]) -> None:
+        self.action_space = action_space
+
+    def step(self, action):  # type: ignore[no-untyped-def]
+        return np.zeros(1, np.float32), 0.0, True, False, {"acted": action}
+
+    def reset(self, *, seed=None, options=None):  # type: ignore[no-untyped-def]
+        return np.zeros(1, np.float32), {}
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[[spaces.Space[Any]], str]]:
+    """Registers an environment with an action space and returns its name."""
+
+    def register(space: spaces.Space[Any]) -> str:
+        gymnasium.register("Acts-v0", lambda **options: Acts(space), disable_env_checker=True)
+        return "Acts-v0"
+
+    yield register
+    del gymnasium.registry["Acts-v0"]
+
+
+def test_actions_of_double_precision_are_single_outside(
+    register: Callable[[spaces.Space[Any]], str],
+) -> None:
+    environment = make_environment(register(spaces.Box(-3.0, 3.0, (2,), np.float64)), seed=0)
+    environment.reset()
+
+    *_, info = environment.step(np.ones(2, np.float32))
+
+    assert environment.action_space == spaces.Box(-3.0, 3.0, (2,), np.float32)
+    assert info["acted"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "space",
+    [spaces.MultiDiscrete([2, 3]), spaces.Box(0, 5, (2,), np.int64)],
+    ids=["several_choices", "whole_numbers"],
+)
+def test_other_actions_are_refused(
+    space: spaces.Space[Any], register: Callable[[spaces.Space[Any]], str]
+) -> None:
+    with pytest.raises(UnsuitableEnvironmentError, match="finite choice"):
+        make_environment(register(space), seed=0)
 
 
 class Picture(gymnasium.Env[Any, Any]):
@@ -148,7 +211,8 @@ def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ("environment_id", "reason"),
     [
         pytest.param("NoSuchThing-v0", "doesn't exist", id="unknown"),
-        pytest.param("Pendulum-v1", "discrete actions", id="continuous_actions"),
+        pytest.param("LunarLander-v3?continuos=true", "continuos", id="unknown_argument"),
+        pytest.param("LunarLander-v3?continuous", "continuous", id="no_argument"),
     ],
 )
 def test_environments_that_do_not_suit_are_refused(environment_id: str, reason: str) -> None:

@@ -182,7 +182,20 @@ def test_resumed_run_keeps_its_configuration_and_folder(
         pytest.param(["train", *ENV, "--steps", "x"], "--steps", id="no_number"),
         pytest.param(["train", *ENV, "--steps", "0"], "steps", id="no_steps"),
         pytest.param(["train", *ENV, "--seed", "-1"], "seed", id="negative_seed"),
-        pytest.param(["train", *ENV, "--algorithm", "sac"], "--algorithm", id="later_algorithm"),
+        pytest.param(["train", *ENV, "--algorithm", "a2c"], "--algorithm", id="no_algorithm"),
+        pytest.param(
+            ["train", *ENV, "--preset", "none"], "'lunarlander-continuous'", id="no_preset"
+        ),
+        pytest.param(
+            ["train", *ENV, "--preset", "pendulum", "--algorithm", "dqn"], "sac", id="pair"
+        ),
+        pytest.param(["train", "--env", "CartPole-v1?x"], "CartPole-v1?x", id="no_argument"),
+        pytest.param(["train", "--env", "NoSuch-v0"], "NoSuch-v0", id="no_such_environment"),
+        pytest.param(
+            ["train", "--env", "Pendulum-v1", "--set", "double_q=true"],
+            "sac has no",
+            id="another_algorithms_hyperparameter",
+        ),
         pytest.param(["train", *ENV, "--tracker", "wandb"], "--tracker", id="later_tracker"),
         pytest.param(["train", *ENV, "--set", "batch=1"], "'batch'", id="no_hyperparameter"),
         pytest.param(["train", *ENV, "--set", "discount=2"], "discount", id="out_of_range"),
@@ -269,10 +282,37 @@ def test_help_fits_a_screen(command: str, capsys: pytest.CaptureFixture[str]) ->
     assert all(len(line) <= 100 for line in lines)
 
 
-def test_hyperparameters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--hyperparameters"]) == 0
+@pytest.mark.parametrize(
+    ("arguments", "theirs", "not_theirs"),
+    [
+        pytest.param([], "double_q", "temperature", id="generic"),
+        pytest.param(["--algorithm", "sac"], "initial_temperature", "double_q", id="by_algorithm"),
+        pytest.param(["--preset", "pendulum"], "initial_temperature", "double_q", id="by_preset"),
+        pytest.param(["--env", "Pendulum-v1"], "initial_temperature", "double_q", id="by_env"),
+        pytest.param(["--env", "Acrobot-v1"], "double_q", "temperature", id="by_actions"),
+    ],
+)
+def test_hyperparameters_are_those_of_the_algorithm(
+    arguments: list[str], theirs: str, not_theirs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--hyperparameters", *arguments]) == 0
 
-    assert "learning_rate " in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "batch_size " in listed
+    assert theirs in listed
+    assert not_theirs not in listed
+
+
+def test_sections_of_both_algorithms_may_share_a_file(carried: Carried, tmp_path: Path) -> None:
+    text = "[dqn]\nbatch_size = 8\n[sac]\nbatch_size = 9\ninitial_temperature = 0.5\n"
+    file = write(tmp_path / "a.toml", text)
+
+    assert main(["train", *ENV, "--config", file]) == 0
+    assert main(["train", "--env", "Pendulum-v1", "--config", file]) == 0
+
+    dqn, sac = carried.runs
+    assert (dqn.algorithm, dqn.config.batch_size) == ("dqn", 8)
+    assert (sac.algorithm, sac.config.batch_size) == ("sac", 9)
 
 
 def test_help_and_bad_usage_do_not_wait_for_pytorch(

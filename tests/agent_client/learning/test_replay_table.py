@@ -18,13 +18,14 @@ CONFIG = DQNConfig(
     frame_stack=4,
     discount=0.9,
 )
+ACTIONS = spaces.Discrete(3)
 IMAGES = spaces.Box(0, 1, (10, 10, 4), np.bool_)
 
 
 def test_spec_is_what_the_protocol_calls_a_prioritized_table_of_transitions() -> None:
     flag = {"dtype": "|b1", "shape": []}
 
-    assert transition_table_spec(CONFIG, IMAGES, spaces.Discrete(3), seed=9) == {
+    assert transition_table_spec(CONFIG, IMAGES, ACTIONS, seed=9) == {
         "capacity": 500,
         "columns": {
             "observation": {"dtype": "|b1", "shape": [10, 10, 4]},
@@ -52,6 +53,18 @@ def test_spec_is_what_the_protocol_calls_a_prioritized_table_of_transitions() ->
     ],
 )
 def test_draws_wait_for_no_more_items_than_there_will_be(config: DQNConfig, min_size: int) -> None:
-    spec = transition_table_spec(config, IMAGES, spaces.Discrete(3), seed=9)
+    spec = transition_table_spec(config, IMAGES, ACTIONS, seed=9)
 
     assert spec["rate_limiter"]["min_size"] == min_size
+
+
+def test_without_priorities_draws_are_uniform() -> None:
+    spec = transition_table_spec(replace(CONFIG, priority_exponent=0.0), IMAGES, ACTIONS, seed=9)
+
+    assert spec["sampler"] == {"kind": "uniform"}
+
+
+def test_continuous_actions_are_a_column_of_numbers() -> None:
+    spec = transition_table_spec(CONFIG, IMAGES, spaces.Box(-1.0, 1.0, (2,), np.float32), seed=9)
+
+    assert spec["columns"]["action"] == {"dtype": "<f4", "shape": [2]}

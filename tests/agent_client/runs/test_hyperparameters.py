@@ -72,5 +72,5 @@ def test_whole_numbers_do_for_numbers() -> None:
 def test_list_of_hyperparameters_has_a_line_for_each(algorithm: str) -> None:
     lines = describe_hyperparameters(algorithm).splitlines()
 
-    assert any(line.startswith("learning_rate ") for line in lines)
+    assert any(line.startswith("batch_size ") for line in lines)
     assert len(lines) == len(dataclasses.fields(CONFIGS[algorithm]))

@@ -3,12 +3,35 @@
 import gymnasium
 import pytest
 
-from agent_client.runs.presets import CARTPOLE, GENERIC, PRESETS, preset_for
+from agent_client.algorithms import CONFIGS
+from agent_client.dqn.config import DQNConfig
+from agent_client.runs.presets import (
+    CARTPOLE,
+    GENERIC_PRESETS,
+    LUNAR_LANDER_CONTINUOUS,
+    PRESETS,
+    preset_for,
+)
 
 
-def test_cartpole_has_its_own_preset_and_others_the_generic_one() -> None:
+def test_cartpole_has_its_own_preset_and_others_have_none() -> None:
     assert preset_for("CartPole-v1") is CARTPOLE
-    assert preset_for("Acrobot-v1") is GENERIC
+    assert preset_for("Acrobot-v1") is None
+
+
+def test_presets_of_another_algorithm_are_passed_over() -> None:
+    assert preset_for("CartPole-v1", "dqn") is CARTPOLE
+    assert preset_for("CartPole-v1", "sac") is None
+
+
+def test_environments_are_known_by_their_arguments() -> None:
+    for name in ("LunarLanderContinuous-v3?", "LunarLander-v3?continuous=%74rue"):
+        assert preset_for(name) is LUNAR_LANDER_CONTINUOUS
+    assert preset_for("LunarLander-v3?continuous=true&gravity=-5.0") is None
+
+
+def test_every_algorithm_has_a_generic_preset() -> None:
+    assert set(GENERIC_PRESETS) == set(CONFIGS)
 
 
 def test_cartpole_numbers_are_those_of_the_environment() -> None:
@@ -28,8 +51,10 @@ def test_schedules_end_within_the_training(name: str) -> None:
     preset = PRESETS[name]
 
     assert preset.name == name
-    assert preset.config.epsilon_decay_steps <= preset.steps
-    assert preset.config.importance_anneal_steps <= preset.steps
+    if isinstance(preset.config, DQNConfig):
+        assert preset.config.epsilon_decay_steps <= preset.steps
+    if preset.config.is_prioritized:
+        assert preset.config.importance_anneal_steps <= preset.steps
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent_client.run_errors import SettingsError
+from agent_client.run_errors import SettingsError, UnsuitableEnvironmentError
 from agent_client.runs.presets import CARTPOLE, GENERIC
 from agent_client.runs.settings import (
     TrainSettings,
@@ -82,3 +82,37 @@ def test_folders_of_earlier_versions_are_read() -> None:
     run = run_config_from({**document, "dqn": {"batch_size": 16, "double_q": False}})
 
     assert run.config == replace(CARTPOLE.config, batch_size=16, double_q=False)
+
+
+def test_hyperparameters_of_another_algorithm_are_passed_over() -> None:
+    document = {"env": "CartPole-v1", "sac": {"no_such": 1}, "dqn": {"batch_size": 16}}
+
+    assert run_config_from(document).config.batch_size == 16
+
+
+@pytest.mark.parametrize(
+    ("env", "algorithm", "preset"),
+    [
+        pytest.param("Pendulum-v1", None, "pendulum", id="its_own_preset"),
+        pytest.param("Acrobot-v1", None, "generic", id="discrete_actions"),
+        pytest.param("MountainCarContinuous-v0", None, "generic-sac", id="continuous_actions"),
+        pytest.param("CartPole-v1", "sac", "generic-sac", id="as_asked_for"),
+    ],
+)
+def test_what_learns_is_what_suits_the_environment(
+    env: str, algorithm: str | None, preset: str
+) -> None:
+    run = resolve(TrainSettings(env=env, algorithm=algorithm), {})
+
+    assert run.preset.name == preset
+    assert run.algorithm == run.preset.algorithm == run.to_toml()["algorithm"]
+
+
+def test_environment_that_nothing_is_known_of_must_be_there_to_see_what_suits_it() -> None:
+    with pytest.raises(UnsuitableEnvironmentError, match="NoSuchThing"):
+        resolve(TrainSettings(env="NoSuchThing-v0"), {})
+
+
+def test_environment_with_a_broken_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match="'CartPole-v1\\?x'"):
+        resolve(TrainSettings(env="CartPole-v1?x"), {})
