@@ -1,4 +1,4 @@
-"""The command line of the agent: ``agent-client train`` and ``agent-client evaluate``.
+"""The command line of the agent: ``agent-client train``, ``evaluate`` and those beside them.
 
 Bad usage ends with exit code 2, a failure with 1, an interruption with 130; each says why in
 one sentence on standard error.
@@ -14,13 +14,17 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from agent_client.command_line.export import export
 from agent_client.command_line.options import (
+    CONTEXT_SETTINGS,
     config_option,
     file_hyperparameters,
     resume_option,
     settings_from,
     settings_options,
 )
+from agent_client.command_line.plot import plot
+from agent_client.command_line.record import record
 from agent_client.errors import ReplayClientError
 from agent_client.run_errors import RunError, RunRequestError, SettingsError
 from agent_client.runs.folder import RunFolder, default_run_folder
@@ -41,12 +45,6 @@ from agent_client.runs.settings import (
 BAD_USAGE: Final = 2
 FAILED: Final = 1
 INTERRUPTED: Final = 130
-
-CONTEXT_SETTINGS: Final = {
-    "auto_envvar_prefix": "AGENT_CLIENT",
-    "max_content_width": 100,
-    "help_option_names": ["-h", "--help"],
-}
 
 
 @click.group(
@@ -146,6 +144,10 @@ def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> i
     else:
         Console().print(evaluation_report(evaluation, run.preset))
     return 0
+
+
+for command in (record, plot, export):
+    cli.add_command(command)
 
 
 def _algorithm_asked_for(options: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import gymnasium
 import numpy as np
 from gymnasium import spaces, wrappers
+from gymnasium.envs.registration import load_env_creator
 
 from agent_client.environment_names import EnvironmentName
 from agent_client.observations import Observation, PreparedObservation, is_image
@@ -18,7 +19,9 @@ _REGISTERED_BY: Final = {"MinAtar": "minatar.gym", "Replay": "agent_client.tasks
 """Namespaces of environments that Gymnasium knows only once this module has been asked to."""
 
 
-def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> Environment:
+def make_environment(
+    environment_id: str, seed: int, frame_stack: int = 1, *, render_mode: str | None = None
+) -> Environment:
     """Return an environment whose observations and actions are prepared.
 
     Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to float32
@@ -34,16 +37,20 @@ def make_environment(environment_id: str, seed: int, frame_stack: int = 1) -> En
         seed: of the action space; episodes get theirs at reset.
         frame_stack: with more than 1, observations are the last so many, oldest first, with a
             leading axis; before there are as many the first one is repeated.
+        render_mode: how it shows itself, as Gymnasium has it; None is not at all.
 
     Raises:
         UnsuitableEnvironmentError: no such environment, something to install is missing, its
-            actions are neither a finite choice nor numbers, its arguments are wrong, or its
-            observations have no fixed length.
+            actions are neither a finite choice nor numbers, its arguments are wrong, its
+            observations have no fixed length, or it does not render so.
     """
     try:
         name = EnvironmentName.parse(environment_id)
         _register(name.id)
-        environment: gymnasium.Env[Any, Any] = gymnasium.make(name.id, **name.arguments)
+        options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+        if render_mode is not None:
+            _require_render_mode(name.id, render_mode)
+        environment: gymnasium.Env[Any, Any] = gymnasium.make(name.id, **name.arguments, **options)
     except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
         raise UnsuitableEnvironmentError(environment_id, _one_line(error)) from error
     try:
@@ -103,6 +110,19 @@ def _with_prepared_actions(environment: gymnasium.Env[Any, Any]) -> gymnasium.En
         lambda action: action.astype(space.dtype),
         spaces.Box(low, high, space.shape, np.float32),
     )
+
+
+def _require_render_mode(environment_id: str, render_mode: str) -> None:
+    """Ask before it is made: Gymnasium only warns, and what comes of it differs by environment."""
+    entry_point = gymnasium.spec(environment_id).entry_point
+    creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    metadata = getattr(creator, "metadata", None)
+    modes = metadata.get("render_modes", ()) if isinstance(metadata, dict) else ()
+    if render_mode not in modes:
+        known = f"only {', '.join(modes)}" if modes else "nothing"
+        raise UnsuitableEnvironmentError(
+            environment_id, f"it cannot render {render_mode}, which pictures need, but {known}"
+        )
 
 
 def _is_prepared(space: spaces.Space[Any]) -> bool:

@@ -8,6 +8,8 @@
     │   └── RunFolderError                the folder to write to or to read from
     ├── CheckpointError                   a checkpoint is missing or does not fit
     ├── TrackerUnavailableError           a tracker's library is missing
+    ├── MissingExtraError                 the libraries of some other extra are missing
+    ├── ExportMismatchError               an exported policy acts otherwise than the run's
     ├── EmbeddedServerError               the replay server of its own did not start
     └── ServerLostError                   the replay server failed a run that had begun
 
@@ -111,6 +113,41 @@ class TrackerUnavailableError(RunError):
         super().__init__(
             f"tracker {tracker!r} needs the package {package!r}: install it, "
             "or choose --tracker none"
+        )
+
+
+class MissingExtraError(RunError):
+    """Libraries are not installed that an extra of this distribution brings.
+
+    Attributes:
+        purpose: what needs them.
+        extra: its name.
+    """
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.purpose = purpose
+        self.extra = extra
+        super().__init__(
+            f"{purpose} needs packages that are not installed: pip install 'replay-server[{extra}]'"
+        )
+
+
+class ExportMismatchError(RunError):
+    """An exported policy acts otherwise than the run's own; its file was not kept.
+
+    Attributes:
+        differing: observations at which it does.
+        compared: observations at which both were asked.
+    """
+
+    def __init__(self, differing: int, compared: int) -> None:
+        """Keep the facts and write the sentence."""
+        self.differing = differing
+        self.compared = compared
+        super().__init__(
+            f"the exported policy acts otherwise at {differing} of {compared} observations; "
+            "nothing was written"
         )
 
 

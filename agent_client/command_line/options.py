@@ -22,6 +22,11 @@ from agent_client.runs.folder import RunFolder
 Command = TypeVar("Command", bound=Callable[..., Any])
 Settings = TypeVar("Settings")
 
+CONTEXT_SETTINGS: Final = {
+    "auto_envvar_prefix": "AGENT_CLIENT",
+    "max_content_width": 100,
+    "help_option_names": ["-h", "--help"],
+}
 _FILES_KEY: Final = "agent_client.configuration_files"
 _ORDER: Final = ("resume", "config")  # the later one wins
 

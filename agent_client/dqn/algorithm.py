@@ -8,6 +8,7 @@ from torch import nn
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.exportable import ExportableChoice
 from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
 from agent_client.learning.algorithm import Policy
 from agent_client.observations import shapes_of
@@ -45,6 +46,10 @@ class DQN:
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy that takes the action of highest value."""
         return greedy_policy(cast("AnyQNetwork", network))
+
+    def exportable(self, network: nn.Module) -> ExportableChoice:
+        """Return the same policy as a module of tensors."""
+        return ExportableChoice(network)
 
 
 def _action_count(space: spaces.Space[Any]) -> int:

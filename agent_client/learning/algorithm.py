@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from agent_client.learning.transitions import TransitionBatch
@@ -25,6 +25,22 @@ class Policy(Protocol):
 
     def action(self, observation: Any) -> Any:
         """Return the action to take at an observation: an array, or parts by their names."""
+
+
+class Exportable(Protocol):
+    """A greedy policy as ``agent_client.exporting`` writes it to files."""
+
+    @property
+    def module(self) -> nn.Module:
+        """[B, ...] observations in, or their parts by name; [B] or [B, ...] actions out."""
+
+    def are_same(
+        self,
+        observation: Tensor | Mapping[str, Tensor],
+        expected: NDArray[Any],
+        actual: NDArray[Any],
+    ) -> NDArray[np.bool_]:
+        """Return [B]: whether the actions at each observation are the same but for rounding."""
 
 
 class Actor(Protocol):
@@ -132,3 +148,6 @@ class Algorithm(Protocol[ConfigT]):
 
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy of such a network as it stands, without exploration."""
+
+    def exportable(self, network: nn.Module) -> Exportable:
+        """Return the same policy as a module of tensors."""

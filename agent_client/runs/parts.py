@@ -35,9 +35,9 @@ def connect(url: str, token_file: Path | None, tls_ca: Path | None) -> ReplayCli
         raise SettingsError(str(error)) from error
 
 
-def run_environment(run: RunConfig, seed: int) -> Environment:
+def run_environment(run: RunConfig, seed: int, *, render_mode: str | None = None) -> Environment:
     """Return an environment of the run; raises UnsuitableEnvironmentError."""
-    return make_environment(run.settings.env, seed, run.config.frame_stack)
+    return make_environment(run.settings.env, seed, run.config.frame_stack, render_mode=render_mode)
 
 
 def build_agent(

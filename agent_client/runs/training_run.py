@@ -25,7 +25,7 @@ from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
 from agent_client.reporting.progress import ProgressDisplay
 from agent_client.reporting.trackers import open_tracker
-from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
+from agent_client.runs.checkpoint import load_checkpoint, save_checkpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.interrupts import stop_on_signals
@@ -35,10 +35,10 @@ from agent_client.runs.parts import (
     connect,
     reached,
     run_environment,
-    said_of_the_environment,
     told_how_to_go_on,
     training_plan,
 )
+from agent_client.runs.saved_policy import load_policy
 from agent_client.runs.settings import RunConfig
 from agent_client.runs.table import RunTable, open_run_table, own_table_name
 from agent_client.seeding import EpisodePurpose, seed_everything
@@ -191,15 +191,9 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
         UnsuitableEnvironmentError: the environment cannot be used.
         CheckpointError: the folder holds no weights, or they do not fit.
     """
-    environment = run_environment(run, seed)
-    algorithm = load_algorithm(run.algorithm)
-    with said_of_the_environment(run):
-        network = algorithm.make_network(
-            environment.observation_space, environment.action_space, run.config
-        )
-    load_best_weights(folder.checkpoint, network)
+    saved = load_policy(run, folder, seed)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
-    evaluation = evaluate(environment, algorithm.greedy_policy(network), seeds)
+    evaluation = evaluate(saved.environment, saved.policy, seeds)
     evaluation.write(folder.evaluation)
     return evaluation
 

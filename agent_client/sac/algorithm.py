@@ -9,6 +9,7 @@ from torch import nn
 from agent_client.learning.algorithm import Policy
 from agent_client.sac.agent import Agent
 from agent_client.sac.config import SACConfig
+from agent_client.sac.exportable import ExportableMean
 from agent_client.sac.policy import NumpyPolicy, SquashedGaussianPolicy
 from agent_client.sac.vectors import vector_size
 
@@ -46,6 +47,10 @@ class SAC:
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy that takes the mean action."""
         return NumpyPolicy(cast("SquashedGaussianPolicy", network))
+
+    def exportable(self, network: nn.Module) -> ExportableMean:
+        """Return the same policy as a module of tensors."""
+        return ExportableMean(cast("SquashedGaussianPolicy", network))
 
 
 def _bounded_box(space: spaces.Space[Any]) -> spaces.Box:

@@ -29,9 +29,13 @@ class CameraCartPole(gymnasium.ObservationWrapper[Any, Any, NDArray[np.float32]]
     cart's speed in m/s and the pole's in rad/s. Episodes end after 200 steps.
     """
 
-    def __init__(self) -> None:
-        """Make one."""
-        super().__init__(gymnasium.make("CartPole-v1", max_episode_steps=-1))
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 - as Gymnasium has it
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        """Make one that people see as CartPole, if at all."""
+        super().__init__(
+            gymnasium.make("CartPole-v1", max_episode_steps=-1, render_mode=render_mode)
+        )
         self.observation_space = spaces.Dict(
             {
                 "camera": spaces.Box(0, 255, (HEIGHT, WIDTH, 1), np.uint8),

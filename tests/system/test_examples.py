@@ -3,11 +3,20 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
+
+from agent_client.__main__ import main as agent_client
+from agent_client.exporting import visited_observations
+from agent_client.runs.saved_policy import load_policy
+from agent_client.runs.settings import run_config_from
+from tests.agent_client.saved_runs import saved_run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -74,6 +83,59 @@ def test_insert_and_sample_learns_the_means(server_url: str):
     guesses = [float(number) for number in numbers[1].split()]
     for guess, mean in zip(guesses, [1.0, -2.0, 4.0, 8.0], strict=True):
         assert abs(guess - mean) < 0.1
+
+
+@contextmanager
+def served_policy(path: Path) -> Iterator[httpx.Client]:
+    """Run `serve_policy.py` on a free port, with torch and our packages out of its reach."""
+    barred = "import sys; sys.modules.update(dict.fromkeys(('torch', 'agent_client'), None));"
+    start = (
+        f"{barred} import runpy; sys.argv = ['serve_policy', {str(path)!r}, '--port', '0'];"
+        f"runpy.run_path({str(EXAMPLES / 'serve_policy.py')!r}, run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", start], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"running on (http://\S+)", line):
+                with httpx.Client(base_url=found[1], trust_env=False) as client:
+                    yield client
+                return
+        raise AssertionError("it never served")
+    finally:
+        process.terminate()
+        process.stderr.read()
+        process.wait()
+        process.stderr.close()
+
+
+def test_an_exported_policy_is_served_without_torch(tmp_path: Path):
+    folder = saved_run(tmp_path / "run", "CartPole-v1")
+    policy = tmp_path / "policy.onnx"
+    assert agent_client(["export", str(folder.path), "--format", "onnx", str(policy)]) == 0
+    saved = load_policy(run_config_from(folder.read_config()), folder, 0)
+    observations = visited_observations(saved.environment, saved.policy, 20, seed=3)
+    batch = [observation.tolist() for observation in observations]
+
+    with served_policy(policy) as client:
+        about = client.get("/").json()
+        done = client.post("/action", json={"observation": batch})
+        refused = [
+            client.post("/action", json=body).status_code
+            for body in (
+                {"observation": [[1.0, 2.0]]},
+                {"camera": batch},
+                {"observation": [["a", "b", "c", "d"]]},
+                {},
+            )
+        ]
+
+    assert about["environment"] == "CartPole-v1"
+    assert about["inputs"] == {"observation": {"dtype": "float32", "shape": [4]}}
+    assert done.json() == {"action": [saved.policy.action(one) for one in observations]}
+    assert refused == [422, 422, 422, 422]
 
 
 SCORE = re.compile(r"^(.+): ([\d.]+) of 200 over 100 episodes$", re.MULTILINE)
