@@ -11,6 +11,8 @@
     ├── MissingExtraError                 the libraries of some other extra are missing
     ├── ExportMismatchError               an exported policy acts otherwise than the run's
     ├── EmbeddedServerError               the replay server of its own did not start
+    ├── NoRunError                        an actor found no run to take part in
+    ├── ForeignWeightsError               what stands under a run's name are not its weights
     └── ServerLostError                   the replay server failed a run that had begun
 
 ``agent-client`` ends with exit code 2 for the first kind and with 1 for the others.
@@ -165,6 +167,38 @@ class EmbeddedServerError(RunError):
         self.stderr = stderr
         said = f"; it wrote:\n{stderr}" if stderr else "; it wrote nothing to standard error"
         super().__init__(f"the embedded replay server {reason}{said}")
+
+
+class NoRunError(RunError):
+    """An actor found no run to take part in.
+
+    Attributes:
+        run: its name.
+        patience_s: how long it was waited for.
+        missing: what there was not.
+    """
+
+    def __init__(self, run: str, patience_s: float, missing: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.run = run
+        self.patience_s = patience_s
+        self.missing = missing
+        super().__init__(f"no run {run!r} within {patience_s:g} seconds: {missing}")
+
+
+class ForeignWeightsError(RunError):
+    """What stands under a run's name among the parameters are not weights of such a run.
+
+    Attributes:
+        run: its name.
+        reason: what is wrong with them.
+    """
+
+    def __init__(self, run: str, reason: str) -> None:
+        """Keep the facts and write the sentence."""
+        self.run = run
+        self.reason = reason
+        super().__init__(f"parameters {run!r} cannot be acted with: {reason}")
 
 
 class ServerLostError(RunError):

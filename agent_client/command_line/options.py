@@ -27,6 +27,8 @@ CONTEXT_SETTINGS: Final = {
     "max_content_width": 100,
     "help_option_names": ["-h", "--help"],
 }
+"""Of every command."""
+
 _FILES_KEY: Final = "agent_client.configuration_files"
 _ORDER: Final = ("resume", "config")  # the later one wins
 

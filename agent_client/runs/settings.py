@@ -21,13 +21,14 @@ from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, Preset, preset_f
 SEED_LIMIT: Final = 2**32
 
 
-def _setting(
+def setting(
     default: Any,
     help_text: str,
     *,
     choices: Sequence[str] = (),
     metavar: str | None = None,
 ) -> Any:
+    """Return a dataclass field for an option: its default, its help, what it may be."""
     metadata = {
         "help": help_text,
         "choices": tuple(choices),
@@ -44,41 +45,41 @@ class TrainSettings:
     (``AGENT_CLIENT_KEEP_TABLE``) and a key of the configuration file.
     """
 
-    env: str = _setting(dataclasses.MISSING, "Gymnasium environment, as ID or ID?NAME=VALUE&...")
-    server: str | None = _setting(
+    env: str = setting(dataclasses.MISSING, "Gymnasium environment, as ID or ID?NAME=VALUE&...")
+    server: str | None = setting(
         None, "Replay server to use.  [default: starts one and stops it]", metavar="URL"
     )
-    token_file: Path | None = _setting(
+    token_file: Path | None = setting(
         None, "File that holds a token.  [default: $REPLAY_TOKEN]", metavar="FILE"
     )
-    tls_ca: Path | None = _setting(
+    tls_ca: Path | None = setting(
         None, "PEM file of whom to trust for https.  [default: the system's]", metavar="FILE"
     )
-    table: str | None = _setting(
+    table: str | None = setting(
         None, "Table to fill, kept after.  [default: one of its own, dropped]", metavar="NAME"
     )
-    keep_table: bool = _setting(False, "Leave the run's own table on the server.")
-    patience: int = _setting(300, "Seconds that the server may be away.", metavar="S")
-    algorithm: str | None = _setting(
+    keep_table: bool = setting(False, "Leave the run's own table on the server.")
+    patience: int = setting(300, "Seconds that the server may be away.", metavar="S")
+    algorithm: str | None = setting(
         None, "What learns.  [default: what suits the environment]", choices=tuple(CONFIGS)
     )
-    preset: str | None = _setting(
+    preset: str | None = setting(
         None,
         "Set of defaults; a wrong NAME lists them.  [default: by environment]",
         choices=tuple(PRESETS),
         metavar="NAME",
     )
-    steps: int | None = _setting(None, "Environment steps at most.  [default: preset]", metavar="N")
-    stop_return: float | None = _setting(
+    steps: int | None = setting(None, "Environment steps at most.  [default: preset]", metavar="N")
+    stop_return: float | None = setting(
         None, "Mean return to stop at; inf: never.  [default: preset]", metavar="R"
     )
-    evaluation_period: int | None = _setting(
+    evaluation_period: int | None = setting(
         None, "Steps between evaluations.  [default: preset]", metavar="N"
     )
-    evaluation_episodes: int = _setting(100, "Greedy episodes at the end.", metavar="N")
-    seed: int = _setting(0, "Seed of everything random.", metavar="N")
-    out: Path | None = _setting(None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR")
-    tracker: str = _setting("tensorboard", "Who else gets the metrics.", choices=tuple(TRACKERS))
+    evaluation_episodes: int = setting(100, "Greedy episodes at the end.", metavar="N")
+    seed: int = setting(0, "Seed of everything random.", metavar="N")
+    out: Path | None = setting(None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR")
+    tracker: str = setting("tensorboard", "Who else gets the metrics.", choices=tuple(TRACKERS))
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; the names are checked where they are used."""
@@ -88,6 +89,31 @@ class TrainSettings:
                 raise SettingsError(f"{name} must be at least 1, not {value}")
         if not 0 <= self.seed < SEED_LIMIT:
             raise SettingsError(f"seed must be at least 0 and below 2**32, not {self.seed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnSettings(TrainSettings):
+    """Options of ``agent-client learn``: those of ``train``, and how it works with its actors."""
+
+    server: str | None = setting(
+        dataclasses.MISSING, "Replay server that the actors insert to.", metavar="URL"
+    )
+    table: str | None = setting(
+        None, "Table to fill, kept after.  [default: ENV-ALGORITHM, dropped]", metavar="NAME"
+    )
+    samples_per_insert: float | None = setting(
+        None, "Draws per step inserted, held by the server.  [default: as train]", metavar="R"
+    )
+    publish_period: int = setting(20, "Gradient steps between new weights.", metavar="N")
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        TrainSettings.__post_init__(self)  # the short form of super does not know slotted classes
+        if self.publish_period < 1:
+            raise SettingsError(f"publish_period must be at least 1, not {self.publish_period}")
+        ratio = self.samples_per_insert
+        if ratio is not None and not 0.0 < ratio < float("inf"):
+            raise SettingsError(f"samples_per_insert must be positive and finite, not {ratio}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +221,15 @@ def run_config_from(document: Mapping[str, Any]) -> RunConfig:
     Raises:
         SettingsError: it holds keys that are no settings, or values of the wrong type.
     """
-    known = {setting.name for setting in dataclasses.fields(TrainSettings)}
     values = {name: value for name, value in document.items() if name not in CONFIGS}
+    kind = LearnSettings if "publish_period" in values else TrainSettings
+    known = {one.name for one in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
             raise SettingsError(f"there is no setting {name!r}")
     if "env" not in values:
         raise SettingsError("the setting 'env' is missing")
-    settings = TrainSettings(**values)
+    settings = kind(**values)
     algorithm = preset_of(settings).algorithm
     hyperparameters = check_hyperparameters(algorithm, document.get(algorithm, {}))
     return resolve(settings, hyperparameters)

@@ -53,14 +53,14 @@ def open_run_table(
         ReplayClientError: the server cannot be reached or refuses.
     """
     if name is not None:
-        yield _make_or_take(client, name, spec)
+        yield make_or_take(client, name, spec)
         return
     client.create_table(own_name, spec)
     try:
         yield RunTable(own_name, 0)
     finally:
         if not keep:
-            _drop(client, own_name)
+            drop_table(client, own_name)
 
 
 def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
@@ -70,7 +70,7 @@ def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
     return stem[: LONGEST_NAME - len(suffix)] + suffix
 
 
-def _drop(client: ReplayClient, name: str) -> None:
+def drop_table(client: ReplayClient, name: str) -> None:
     """Drop a table; that it can't be done is no reason for a run to fail, or to hide another."""
     try:
         client.delete_table(name)
@@ -80,13 +80,32 @@ def _drop(client: ReplayClient, name: str) -> None:
         logger.warning("table %r of the run is left on the server: %s", name, error)
 
 
-def _make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> RunTable:
+def make_or_take(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> RunTable:
+    """Return a table that stands, or make it.
+
+    Raises:
+        UnsuitableTableError: it stands with other columns or items.
+    """
     document = client.ensure_table(name, spec)
+    require_suitable(name, document, spec)
+    return RunTable(name, int(document["stats"]["size"]))
+
+
+def require_suitable(name: str, document: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    """Refuse a table that a run cannot work with.
+
+    Args:
+        name: of the table.
+        document: the table's, as the server has it.
+        spec: the run's.
+
+    Raises:
+        UnsuitableTableError: its columns or items are others.
+    """
     actual = document["spec"].get("columns") or spec["columns"]
     items = document["spec"]["items"]
     if not _same_columns(actual, spec["columns"]) or items != spec["items"]:
         raise UnsuitableTableError(name, spec, {"columns": actual, "items": items})
-    return RunTable(name, int(document["stats"]["size"]))
 
 
 def _same_columns(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

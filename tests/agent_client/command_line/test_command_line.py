@@ -176,7 +176,7 @@ def test_resumed_run_keeps_its_configuration_and_folder(
     ("arguments", "said"),
     [
         pytest.param([], "Missing command", id="no_command"),
-        pytest.param(["act"], "No such command 'act'", id="later_command"),
+        pytest.param(["play"], "No such command 'play'", id="no_such_command"),
         pytest.param(["train"], "--env", id="no_environment"),
         pytest.param(["train", *ENV, "--stps", "5"], "--stps", id="typo"),
         pytest.param(["train", *ENV, "--steps", "x"], "--steps", id="no_number"),

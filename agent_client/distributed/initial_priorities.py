@@ -1,0 +1,136 @@
+"""Priorities that the actor knows better than the table: what it was wrong by, n steps later.
+
+Without them a new transition gets the table's highest priority, however dull it is, and a learner
+that many actors feed does little but find that out (Horgan et al. 2018, section 3).
+"""
+
+from collections import deque
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["PrioritizedSteps", "StepSink", "n_step_error"]
+
+
+class StepSink(Protocol):
+    """What takes the steps: `agent_client.writer.StepWriter`."""
+
+    def begin(self, observation: Any) -> None:
+        """Begin an episode with its first observation."""
+
+    def append(
+        self,
+        action: Any,
+        observation: Any,
+        reward: Any,
+        terminated: Any,
+        truncated: Any,
+        info: None = None,
+        priority: float | None = None,
+    ) -> None:
+        """Take one step, with the observation that came of it and its priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    action: Any
+    observation: Any
+    reward: float
+    value: float
+
+
+def n_step_error(rewards: list[float], discount: float, value: float, last_value: float) -> float:
+    """Return `r_0 + d r_1 + ... + d^m V - Q`, the TD error of m steps.
+
+    Args:
+        rewards: of the m steps, m >= 1.
+        discount: what a reward is worth one step later.
+        value: Q, of the first step's action where it was taken.
+        last_value: V, the highest value after the last step; 0 after termination.
+    """
+    target = last_value
+    for reward in reversed(rewards):
+        target = reward + discount * target
+    return target - value
+
+
+class PrioritizedSteps:
+    """Hands steps on with priorities, each as soon as its n-step TD error is known.
+
+    That is n - 1 steps later than without, or at the episode's end. The values are those that the
+    actor has to compute for acting anyway, of its network of then.
+    """
+
+    def __init__(
+        self, steps: StepSink, *, n_step: int, discount: float, epsilon_priority: float
+    ) -> None:
+        """Make priorities as the learner will.
+
+        Args:
+            steps: takes the steps.
+            n_step: of the table's transitions.
+            discount: of the table's transitions.
+            epsilon_priority: added to the absolute error.
+        """
+        self._steps = steps
+        self._n_step = n_step
+        self._discount = discount
+        self._epsilon_priority = epsilon_priority
+        self._waiting: deque[_Step] = deque()
+
+    @property
+    def most_rows(self) -> int:
+        """The rows that one step can bring along, at an episode's end."""
+        return self._n_step + 1
+
+    def begin(self, observation: Any) -> None:
+        """Begin an episode; steps of one that has not ended are not handed on any more."""
+        self._waiting.clear()
+        self._steps.begin(observation)
+
+    def append(
+        self,
+        action: Any,
+        observation: Any,
+        reward: float,
+        *,
+        terminated: bool,
+        truncated: bool,
+        value: float,
+        next_value: float,
+    ) -> None:
+        """Take a step, and hand on what can be: at most one step, or at the end all.
+
+        Args:
+            action: taken.
+            observation: that came of it; copied.
+            reward: alike.
+            terminated: whether the observation is terminal.
+            truncated: whether the episode was cut off there.
+            value: Q of the action where it was taken.
+            next_value: the highest Q at the observation; does not count where it is terminal.
+        """
+        self._waiting.append(_Step(action, deepcopy(observation), reward, value))
+        last_value = 0.0 if terminated else next_value
+        if terminated or truncated:
+            while len(self._waiting) > 1:
+                self._hand_on(last_value)
+            self._hand_on(last_value, terminated=terminated, truncated=truncated)
+        elif len(self._waiting) == self._n_step:
+            self._hand_on(last_value)
+
+    def _hand_on(
+        self, last_value: float, *, terminated: bool = False, truncated: bool = False
+    ) -> None:
+        """Hand on the oldest step; `last_value` is what comes after the newest."""
+        rewards = [step.reward for step in self._waiting]
+        step = self._waiting.popleft()
+        error = n_step_error(rewards, self._discount, step.value, last_value)
+        self._steps.append(
+            step.action,
+            step.observation,
+            step.reward,
+            terminated,
+            truncated,
+            priority=abs(error) + self._epsilon_priority,
+        )

@@ -1,0 +1,201 @@
+"""`agent-client act` and `agent-client learn` in processes of their own, around a real server."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from agent_client.__main__ import main
+from agent_client.distributed.learner_run import SLACK_ROWS
+from agent_client.distributed.meeting_point import episodes_table
+from agent_client.errors import UnknownTableError
+from agent_client.replay_client import ReplayClient
+from agent_client.reporting.metrics import read_metrics
+from agent_client.runs.folder import RunFolder
+from tests.guarded_server import GuardedServer
+
+WAIT_S = 240.0
+LEARN = (
+    "--env", "CartPole-v1", "--tracker", "none", "--evaluation-period", "400",
+    "--evaluation-episodes", "3", "--stop-return", "inf", "--set", "learning_starts=100",
+    "--set", "update_period=10", "--set", "updates_per_round=2", "--set", "hidden_units=16",
+    "--set", "n_step=3", "--publish-period", "5",
+)  # fmt: skip
+ACT = ("--env", "CartPole-v1", "--patience", "120")
+
+
+class Process:
+    """`agent-client COMMAND ARGUMENTS`; none outlives its test."""
+
+    running: ClassVar[list["subprocess.Popen[str]"]] = []
+
+    def __init__(self, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "agent_client", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.running.append(self._process)
+
+    def ended(self) -> tuple[int, str]:
+        said, _ = self._process.communicate(timeout=WAIT_S)
+        return self._process.returncode, said
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+
+def wait_for_actors(client: ReplayClient, run: str, actors: set[int]) -> None:
+    """Return when each of the actors has ended an episode."""
+    deadline, heard = time.monotonic() + WAIT_S, set[int]()
+    while not actors <= heard:
+        assert time.monotonic() < deadline, f"heard of {heard} only"
+        with suppress(UnknownTableError):
+            heard |= set(client.scan(episodes_table(run)).columns["actor"].tolist())
+        time.sleep(0.05)
+
+
+def wait_for_file(path: Path) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.05)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_left() -> Iterator[None]:
+    yield
+    for process in Process.running:
+        process.kill()
+        process.communicate()
+    Process.running.clear()
+
+
+@pytest.fixture
+def run() -> str:
+    return f"run-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def client(server_url: str) -> Iterator[ReplayClient]:
+    with ReplayClient(server_url) as own:
+        yield own
+
+
+def test_actors_come_before_the_learner_one_leaves_and_the_other_ends_with_the_run(
+    client: ReplayClient, run: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    where = ("--server", client._channel.base_url, "--table", run)
+    actors = [
+        Process("act", *ACT, *where, "--actor-index", str(index), "--actors", "2")
+        for index in range(2)
+    ]
+
+    learner = Process("learn", *LEARN, *where, "--steps", "1500", "--out", str(folder.path))
+    wait_for_actors(client, run, {0, 1})
+    actors[0].signal(signal.SIGTERM)
+
+    left, said_when_leaving = actors[0].ended()
+    learned, report = learner.ended()
+    stayed, said_at_the_end = actors[1].ended()
+    assert (left, learned, stayed) == (0, 0, 0), f"{said_when_leaving}\n{report}\n{said_at_the_end}"
+    assert "it was asked to stop: " in said_when_leaving
+    assert "the run is over (out of steps at step 1," in said_at_the_end
+    assert "waiting for the learner" in said_at_the_end
+    assert json.loads(folder.evaluation.read_text())["episodes"] == 3
+    assert folder.learning_curve.stat().st_size > 1_000
+    rows = read_metrics(folder.metrics)
+    epsilons = {round(row.figures["epsilon"], 4) for row in rows if row.episode_return is not None}
+    assert epsilons == {0.4, round(0.4**8, 4)}
+    stats = client.describe_table(run)["stats"]
+    # 64 * 2 / 10 draws per row, but for the first hundred rows and the limiter's slack.
+    behind = stats["inserted_total"] - stats["sampled_total"] / 12.8
+    assert 100 - SLACK_ROWS <= behind <= 100 + SLACK_ROWS
+    rows_with_priorities = client.scan(run, limit=4096)
+    assert len(set(rows_with_priorities.priorities.tolist())) > 200
+
+
+def test_a_learner_that_is_killed_is_resumed_and_its_actors_never_notice(
+    guarded: GuardedServer, run: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    tokens = {}
+    for role, token in guarded.file.tokens.items():
+        tokens[role] = tmp_path / role
+        tokens[role].write_text(token)
+    where = ("--server", guarded.url, "--table", run)
+    actor = Process("act", *ACT, *where, "--token-file", str(tokens["actor"]))
+    learner = Process(
+        "learn", *LEARN, *where, "--steps", "1500", "--out", str(folder.path),
+        "--token-file", str(tokens["admin"]),
+    )  # fmt: skip
+    wait_for_file(folder.checkpoint / "progress.json")
+    learner.signal(signal.SIGKILL)
+    learner.ended()
+
+    again = Process("learn", "--resume", str(folder.path), "--token-file", str(tokens["learner"]))
+
+    learned, report = again.ended()
+    acted, said = actor.ended()
+    assert (learned, acted) == (0, 0), f"{report}\n{said}"
+    assert "actor 0 of run" in said
+    assert said.count("waiting for the learner") <= 2  # for the table, then for weights; once
+    evaluations = [row for row in read_metrics(folder.metrics) if row.evaluation_return is not None]
+    assert evaluations[-1].step >= 1_500
+    learner_steps = [row.learner_steps for row in evaluations]
+    assert learner_steps == sorted(learner_steps)
+
+
+def test_who_finds_no_run_says_what_was_missing(
+    client: ReplayClient, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--server", client._channel.base_url, "--table", run, "--patience", "1")
+
+    assert main(["act", "--env", "CartPole-v1", *arguments]) == 1
+
+    told = capsys.readouterr()
+    assert told.err == (
+        f"agent-client: no run {run!r} within 1 seconds: there is no table {run!r}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(("act",), "Missing option '--env'", id="act_without_env"),
+        pytest.param(
+            ("act", "--env", "CartPole-v1", "--server", "http://x", "--actor-index", "1"),
+            "--actor-index and --actors go together",
+            id="index_without_number",
+        ),
+        pytest.param(
+            ("act", "--env", "C", "--server", "u", "--actor-index", "2", "--actors", "2"),
+            "actor_index must be 0 or more and below --actors, not 2",
+            id="index_beyond_the_last",
+        ),
+        pytest.param(("learn", "--env", "CartPole-v1"), "Missing", id="learn_without_server"),
+        pytest.param(
+            ("learn", "--env", "CartPole-v1", "--server", "u", "--samples-per-insert", "0"),
+            "samples_per_insert must be positive and finite, not 0.0",
+            id="no_samples_per_insert",
+        ),
+    ],
+)
+def test_bad_usage_is_one_sentence(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
