@@ -61,6 +61,7 @@ class Admission:
             reply = attempt()
         except RateLimitedError:
             if not timeout_s:
+                _count_refusal(tables, demand())
                 raise
             self._tables.check_open()
             if self._waiting >= self._limits.max_waiting_requests:
@@ -69,9 +70,17 @@ class Admission:
             try:
                 watch = None if gone is None else gone()
                 return await wait_in_line(lines, attempt, demand(), timeout_s, watch)
+            except RateLimitedError:
+                _count_refusal(tables, demand())
+                raise
             finally:
                 self._waiting -= 1
         for line in lines:
             if len(line):
                 line.advance(demand().writer)
         return reply
+
+
+def _count_refusal(tables: Sequence[ServedTable], demand: Demand) -> None:
+    for table in tables:
+        table.line.waits(demand).refused += 1

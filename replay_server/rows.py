@@ -96,7 +96,7 @@ class Rows:
             is_held_back = partial(served.table.holds_back_insert, rows)
             writer = None if stamp is None else stamp.id
             is_all = stamp is None and not served.table.has_steps
-            return Demand(("insert", rows), is_held_back, is_all, writer)
+            return Demand(("insert", rows), is_held_back, is_all, writer, inserts=True)
 
         reply = await self._admission.now_or_later([served], attempt, demand, request.timeout, gone)
         await self._keeper.settled()

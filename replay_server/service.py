@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from replay_server.activity import Activity
 from replay_server.admission import Admission
 from replay_server.draws import Draws
 from replay_server.durability.keeper import Keeper, StandingTable
@@ -34,6 +35,7 @@ class ReplayService:
         draws: what is drawn from them.
         parameters: what actors act with.
         traffic: bytes of requests and answers under way.
+        activity: what goes on, for those who watch.
         turns: those in which requests are worked on.
     """
 
@@ -58,6 +60,7 @@ class ReplayService:
         admission = Admission(limits, self.tables)
         self.rows = Rows(limits, self.tables, keeper, admission, self.traffic)
         self.draws = Draws(limits, self.tables, keeper, admission, self.traffic)
+        self.activity = Activity(self.tables, keeper, budget)
         self._keeper = keeper
 
     def close(self) -> None:

@@ -16,11 +16,13 @@ from replay_server.errors import (
     UnavailableError,
     UnknownTableError,
 )
+from replay_server.histories import LookBook
 from replay_server.memory.arrays import Columns
 from replay_server.memory.footprint import bytes_for
 from replay_server.memory.signature import Signature
 from replay_server.memory.table import Table
 from replay_server.memory_budget import MemoryBudget
+from replay_server.remembered import Remembered
 from replay_server.spec_changes import changed_spec, check_equal
 from replay_server.table_factory import (
     check_column_names,
@@ -31,6 +33,7 @@ from replay_server.table_factory import (
     signature_of,
 )
 from replay_server.waiting import WaitingLine
+from replay_wire.activity import TableActivityReply
 from replay_wire.complaints import convert
 from replay_wire.messages import Limits, TableChange, TableDocument, TableStats
 from replay_wire.specs import RowItems, TableSpec
@@ -50,6 +53,7 @@ class ServedTable:
         changed: its spec as it was changed.
         line: those who wait for it.
         remembered_bytes: what writers and streams may take before the budget is asked again.
+        looks, closer_look: what was seen by those who watch it.
     """
 
     standing: StandingTable
@@ -57,6 +61,8 @@ class ServedTable:
     changed: TableSpec
     line: WaitingLine = field(default_factory=WaitingLine)
     remembered_bytes: int = 0
+    looks: LookBook = field(default_factory=LookBook)
+    closer_look: Remembered[TableActivityReply] = field(default_factory=lambda: Remembered(1.0))
 
     @property
     def name(self) -> str:
@@ -215,11 +221,16 @@ class Tables:
         """The tables there are, by name."""
         return [self._served[name].standing for name in sorted(self._served)]
 
-    def listed(self) -> list[TableDocument]:
-        """Return every table's document, by name. Raises UnavailableError."""
+    @property
+    def served(self) -> list[ServedTable]:
+        """Every table, by name. Raises UnavailableError."""
         if self._away is not None:
             raise UnavailableError(self._away)
-        return [self.describe(name) for name in sorted(self._served)]
+        return [self._served[name] for name in sorted(self._served)]
+
+    def listed(self) -> list[TableDocument]:
+        """Return every table's document, by name. Raises UnavailableError."""
+        return [self.describe(served.name) for served in self.served]
 
     def take_over(self, tables: Iterable[StandingTable]) -> None:
         """Serve these tables instead of all others."""

@@ -11,14 +11,16 @@ limiters is its `Demand`, and of those whose demand is equal only one is asked a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from replay_server.memory.errors import RateLimitedError, ReplayError
 
-__all__ = ["Demand", "WaitingLine", "done_in_time", "wait_in_line"]
+__all__ = ["Demand", "WaitingLine", "Waits", "done_in_time", "wait_in_line"]
 
 Result = TypeVar("Result")
 
@@ -34,12 +36,45 @@ class Demand:
         is_all: whether nothing but `of` decides if an attempt is refused for now.
         writer: who inserts. Once something of theirs is done, what else of theirs waits may be the
             same once more, and is not asked to wait any longer.
+        inserts: whether it is an insert; else it is a draw.
     """
 
     of: Hashable
     is_held_back: Callable[[], bool]
     is_all: bool
     writer: str | None = None
+    inserts: bool = False
+
+
+class Waits:
+    """How many of a kind wait in a line, and for how long they have, all in all.
+
+    Attributes:
+        now: how many wait.
+        refused: how many were told that they can't pass: at once, or when their time was over.
+    """
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self.now = self.refused = 0
+        self._over_s = 0.0  # of those before the line was last empty
+        self._since_s = 0.0
+
+    def begin(self, now_s: float) -> None:
+        """Let one more wait."""
+        if not self.now:
+            self._since_s = now_s
+        self.now += 1
+
+    def end(self, now_s: float) -> None:
+        """Let one go."""
+        self.now -= 1
+        if not self.now:
+            self._over_s += now_s - self._since_s
+
+    def held_s(self, now_s: float) -> float:
+        """Return for how many seconds at least one has waited, by the clock of `begin`."""
+        return self._over_s + (now_s - self._since_s if self.now else 0.0)
 
 
 @dataclass(eq=False)
@@ -56,10 +91,15 @@ class _Waiting:
 
 
 class WaitingLine:
-    """The line before one table."""
+    """The line before one table.
+
+    Attributes:
+        inserts, draws: how many of each wait, and have waited.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
+        self.inserts, self.draws = Waits(), Waits()
         self._line: dict[_Waiting, None] = {}  # keeps their order, and lets go of any at once
         self._demands: Counter[Hashable] = Counter()
         self._writers: dict[str, list[_Waiting]] = {}
@@ -71,6 +111,7 @@ class WaitingLine:
     def add(self, waiting: _Waiting) -> None:
         """Let a request stand at the end."""
         self._line[waiting] = None
+        self.waits(waiting.demand).begin(time.monotonic())
         self._demands[waiting.demand.of] += 1
         if waiting.demand.writer is not None:
             self._writers.setdefault(waiting.demand.writer, []).append(waiting)
@@ -81,6 +122,7 @@ class WaitingLine:
             return
         del self._line[waiting]
         demand = waiting.demand
+        self.waits(demand).end(time.monotonic())
         self._demands[demand.of] -= 1
         if not self._demands[demand.of]:
             del self._demands[demand.of]
@@ -88,6 +130,14 @@ class WaitingLine:
             self._writers[demand.writer].remove(waiting)
             if not self._writers[demand.writer]:
                 del self._writers[demand.writer]
+
+    def waits(self, demand: Demand) -> Waits:
+        """Return the waits of the kind that a demand is of."""
+        return self.inserts if demand.inserts else self.draws
+
+    def waiting_writers(self, most: int) -> list[str]:
+        """Return the writers who wait, those who have waited longest first. Cost: O(most)."""
+        return list(islice(self._writers, most))
 
     def advance(self, writer: str | None = None) -> None:
         """Try everyone who waits, in order, for as long as one of them gets through.

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from replay_wire import messages
+from replay_wire import activity, messages
 from replay_wire.queries import ParametersQuery
 from replay_wire.roles import (
     ACTORS,
@@ -148,3 +148,7 @@ GET_PARAMETERS: Final = Endpoint(
     query=ParametersQuery,
 )
 DELETE_PARAMETERS: Final = Endpoint("DELETE", "/v1/parameters/{name}", None, None)
+ACTIVITY: Final = Endpoint("GET", "/v1/activity", None, activity.ActivityReply, access=EVERY_ROLE)
+TABLE_ACTIVITY: Final = Endpoint(
+    "GET", "/v1/tables/{table}/activity", None, activity.TableActivityReply, access=EVERY_ROLE
+)

@@ -11,7 +11,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from replay_server import __version__
-from replay_server.api import checkpoints, docs_page, items, openapi, parameters, tables
+from replay_server.api import (
+    activity,
+    checkpoints,
+    docs_page,
+    items,
+    openapi,
+    page,
+    parameters,
+    tables,
+)
 from replay_server.api.authentication import (
     CHALLENGE,
     access_of,
@@ -79,6 +88,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             *tables.routes(service),
             *parameters.routes(service),
             *checkpoints.routes(service, checkpointing),
+            *activity.routes(service),
         ],
         title="replay-server",
         version=__version__,
@@ -89,7 +99,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     app.state.tokens = tokens
-    app.router.routes += docs_page.routes()
+    app.router.routes += [*docs_page.routes(), *page.routes()]
     app.add_middleware(HeadAsGetMiddleware)
     app.add_exception_handler(HTTPException, _http_error)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 _ROLE: Final = "replay_server.role"
 _PUBLIC_PAGES: Final = frozenset({"/", "/docs", "/openapi.json"})
-_PUBLIC_FOLDERS: Final = frozenset({"/docs/assets"})
+_PUBLIC_FOLDERS: Final = frozenset({"/assets", "/docs/assets"})
 
 
 def access_of(route: BaseRoute) -> Access:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from replay_wire import messages
+from replay_wire import activity, messages
 from replay_wire.errors import ErrorCode
 from replay_wire.specs import TableSpec
 
@@ -131,6 +131,84 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
             "memory_limit_bytes": 20000000000,
         },
     },
+}
+
+_TABLE_ACTIVITY: Final = {
+    "name": "transitions",
+    "items": "row",
+    "sampler": "prioritized",
+    "rate_limiter": {
+        "kind": "sample_to_insert_ratio",
+        "samples_per_insert": 8.0,
+        "min_size": 1000,
+        "error_buffer": 800.0,
+    },
+    "capacity": 100000,
+    "size": 25000,
+    "rows": 25000,
+    "bytes": 9876543,
+    "inserted_total": 25000,
+    "sampled_total": 192000,
+    "updated_total": 192000,
+    "stale_total": 0,
+    "samples_per_insert": 8.0,
+    "limiter_position": 0.02,
+    "inserts": {
+        "per_second": 120.0,
+        "waiting": 0,
+        "held_share": 0.0,
+        "held_seconds_total": 0.0,
+        "refused_total": 0,
+    },
+    "draws": {
+        "per_second": 960.0,
+        "waiting": 1,
+        "held_share": 0.93,
+        "held_seconds_total": 187.5,
+        "refused_total": 0,
+    },
+    "verdict": {
+        "state": "actors_slow",
+        "slow": "actors",
+        "headline": "The actors are slow",
+        "detail": "The learner waits for actors: 93% of the time the limiter holds draws back.",
+        "advice": "Start more actors, or faster ones. Or raise samples_per_insert (now 8), "
+        "if each row may be drawn more often.",
+    },
+}
+EXAMPLES[activity.ActivityReply] = {
+    "tables": [_TABLE_ACTIVITY],
+    "memory": {"taken": 9876543, "limit": 20000000000, "resident": 181000000},
+    "durability": {"survives": "power", "lag_seconds": 0.012},
+}
+EXAMPLES[activity.TableActivityReply] = {
+    "table": _TABLE_ACTIVITY,
+    "history": {
+        "seconds": [-1.0, 0.0],
+        "inserts_per_second": [118.0, 122.0],
+        "draws_per_second": [940.0, 980.0],
+        "samples_per_insert": [7.97, 8.03],
+        "inserts_held": [0.0, 0.0],
+        "draws_held": [0.94, 0.92],
+        "size": [24878, 25000],
+    },
+    "priorities": {
+        "edges": [0.01, 0.1, 1.0],
+        "counts": [15000, 10000],
+        "zeros": 0,
+        "looked_at": 25000,
+        "is_logarithmic": True,
+    },
+    "ages": {
+        "edges": [0.0, 12500.0, 25000.0],
+        "counts": [3000, 1096],
+        "zeros": 2,
+        "looked_at": 4096,
+        "is_logarithmic": False,
+    },
+    "age_quantiles": {"0.5": 7900.0, "0.9": 21000.0, "0.99": 24700.0},
+    "writers": [{"id": "actor-7", "sequence": 12, "rows_since": 0, "is_waiting": False}],
+    "writers_total": 1,
 }
 
 EXAMPLES[messages.MixedSampleReply] = {"parts": [EXAMPLES[messages.SampleReply]]}

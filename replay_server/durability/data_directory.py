@@ -75,6 +75,7 @@ class DataDirectory:
         self._build = build
         self._files = files
         self._power = power
+        self.durability = "power" if power else "process"
         self._broken: StorageFullError | None = None
         self._shows_refused = False
         self._is_new = layout.current is None
@@ -92,6 +93,11 @@ class DataDirectory:
         self._begin_at = _JOURNAL_RECORDS - recovered.records
         self._try_at = 0
         self._opening.remove_strangers(self.tables)
+
+    @property
+    def lag_s(self) -> float | None:
+        """For how many seconds something has not been on the disk; None: the system sees to it."""
+        return self._syncer.lag_s if self._power else None
 
     # -- tables ---------------------------------------------------------------------------------
 

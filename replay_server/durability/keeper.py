@@ -84,10 +84,16 @@ class Keeper(Protocol):
     Attributes:
         floors: below which keys tables made from now on issue none.
         mapped: whether rows lie in files, so that they take no memory.
+        durability: what they survive: "memory" (nothing), "process" or "power".
     """
 
     floors: Floors
     mapped: bool
+    durability: str
+
+    @property
+    def lag_s(self) -> float | None:
+        """For how many seconds something has not been on the disk; None if nobody sees to it."""
 
     def make(self, name: str, description: Description) -> StandingTable:
         """Make a table and keep it. Raises StorageFullError."""
@@ -139,6 +145,8 @@ class MemoryKeeper:
     """Keeps tables for as long as the process lives."""
 
     mapped = False
+    durability = "memory"
+    lag_s: float | None = None
 
     def __init__(self, build: Build, layout: Layout | None = None) -> None:
         """Keep tables that `build` makes; `layout`, of a directory of checkpoints, is closed."""

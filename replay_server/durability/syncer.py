@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -35,6 +36,12 @@ class Syncer:
         self._running: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tables: Iterable[KeptTable] = ()
+        self._behind_since_s: float | None = None
+
+    @property
+    def lag_s(self) -> float:
+        """For how many seconds what was appended first has not been on the disk; 0 if all is."""
+        return 0.0 if self._behind_since_s is None else time.monotonic() - self._behind_since_s
 
     async def wait(self) -> None:
         """Return when all records appended so far are on the disk.
@@ -53,6 +60,8 @@ class Syncer:
     def sync_soon(self, tables: Iterable[KeptTable]) -> None:
         """See to it that what nobody waits for is on the disk within a second."""
         self._tables = tables
+        if self._behind_since_s is None:
+            self._behind_since_s = time.monotonic()
         if self._timer is None:
             try:
                 loop = asyncio.get_running_loop()
@@ -62,9 +71,9 @@ class Syncer:
 
     def sync_now(self, tables: Iterable[KeptTable]) -> None:
         """Return when all records appended so far are on the disk. Raises OSError."""
-        appended = self._journal.appended
+        began_s, appended = time.monotonic(), self._journal.appended
         self._sync()
-        self._take_note(appended, [(kept, kept.table.freed) for kept in tables])
+        self._take_note(appended, [(kept, kept.table.freed) for kept in tables], began_s)
 
     def sync(self) -> None:
         """Do that from another thread, telling nobody. Raises OSError."""
@@ -86,14 +95,14 @@ class Syncer:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        appended = self._journal.appended
+        began_s, appended = time.monotonic(), self._journal.appended
         freed = [(kept, kept.table.freed) for kept in self._tables]
         try:
             await asyncio.get_running_loop().run_in_executor(self._worker, self._sync)
         except OSError:
             pass  # has been noted
         else:
-            self._take_note(appended, freed)
+            self._take_note(appended, freed, began_s)
         finally:
             self._running = None
 
@@ -105,7 +114,8 @@ class Syncer:
             self.failed = StorageFullError(str(error))
             raise
 
-    def _take_note(self, appended: int, freed: list[tuple[KeptTable, int]]) -> None:
+    def _take_note(self, appended: int, freed: list[tuple[KeptTable, int]], began_s: float) -> None:
         self._synced = max(self._synced, appended)
+        self._behind_since_s = None if self._synced == self._journal.appended else began_s
         for kept, count in freed:
             kept.freed_for_good = max(kept.freed_for_good, count)

@@ -120,7 +120,7 @@ class SampleToInsertRatio:
             )
         to_minimum = max(self.min_size, 1) - size
         lowest = self.samples_per_insert * self.min_size - self.error_buffer
-        to_ratio = _ceil((lowest - self._surplus + draws) / self.samples_per_insert)
+        to_ratio = _ceil((lowest - self.surplus + draws) / self.samples_per_insert)
         return _more(max(to_minimum, to_ratio), "insert")
 
     def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
@@ -128,7 +128,7 @@ class SampleToInsertRatio:
         highest = self.samples_per_insert * self.min_size + self.error_buffer
         surplus = rows * self.samples_per_insert
         fits = surplus <= 2 * self.error_buffer
-        if (fits and self._surplus + surplus <= highest) or leaves() <= self.min_size:
+        if (fits and self.surplus + surplus <= highest) or leaves() <= self.min_size:
             return None
         if not fits:
             raise InvalidArgumentError(
@@ -136,7 +136,7 @@ class SampleToInsertRatio:
                 f"{rows} rows at once can never pass an error_buffer of {self.error_buffer:g}; "
                 f"insert at most {math.floor(2 * self.error_buffer / self.samples_per_insert)}",
             )
-        return _more(_ceil(self._surplus + surplus - highest), "draw")
+        return _more(_ceil(self.surplus + surplus - highest), "draw")
 
     def inserted(self, rows: int) -> None:
         """Count rows."""
@@ -159,7 +159,8 @@ class SampleToInsertRatio:
         self._inserted, self._drawn = counters
 
     @property
-    def _surplus(self) -> float:
+    def surplus(self) -> float:
+        """What the class calls d."""
         return self._inserted * self.samples_per_insert - self._drawn
 
 

@@ -37,9 +37,14 @@ class SampleAges:
         self._ages[places] = ages
         self._changes.touched(("ages",), places)
 
+    @property
+    def recent(self) -> Int64Array:
+        """The ages [n] of the items drawn most recently, n <= 4,096, in no order; a view."""
+        return self._ages[: min(self.drawn, _WINDOW)]
+
     def quantiles(self) -> dict[str, float | None]:
         """Return the quantiles of `QUANTILES` by name, interpolated; None before the first draw."""
-        known = self._ages[: min(self.drawn, _WINDOW)]
+        known = self.recent
         if not known.size:
             return {str(quantile): None for quantile in QUANTILES}
         values = np.quantile(known, QUANTILES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -69,6 +70,20 @@ class WriterLedger:
     def entries(self) -> list[tuple[str, int, Int64Array | range]]:
         """Return writer, sequence and keys of every last insert, the longest silent first."""
         return [(writer, *last) for writer, last in self._last.items()]
+
+    def __len__(self) -> int:
+        """Return how many writers are remembered."""
+        return len(self._last)
+
+    def latest(self, most: int) -> list[tuple[str, int, int | None]]:
+        """Return writer, sequence and last key of the latest inserts, the latest first.
+
+        The key is None where the insert was of no rows. Cost: O(most).
+        """
+        return [
+            (writer, sequence, int(keys[-1]) if len(keys) else None)
+            for writer, (sequence, keys) in islice(reversed(self._last.items()), most)
+        ]
 
 
 def _entry_bytes(writer: str, keys: Int64Array | range) -> int:

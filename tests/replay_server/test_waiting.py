@@ -4,7 +4,7 @@ import pytest
 
 from replay_server.errors import UnavailableError
 from replay_server.memory.errors import NothingToDrawError, RateLimitedError
-from replay_server.waiting import Demand, WaitingLine, wait_in_line
+from replay_server.waiting import Demand, WaitingLine, Waits, wait_in_line
 
 LONG_S = 60.0
 
@@ -216,5 +216,45 @@ def test_whoever_is_made_possible_by_one_who_came_later_gets_through_as_well():
 
         assert (stock.passed, len(line)) == (["giver", "early"], 1)
         await abandon(early, giver, late)
+
+    asyncio.run(scenario())
+
+
+def test_the_time_in_which_some_wait_counts_once_however_many():
+    waits = Waits()
+    waits.begin(10.0)
+    waits.begin(11.0)
+
+    assert (waits.now, waits.held_s(12.0)) == (2, 2.0)
+    waits.end(13.0)
+    assert waits.held_s(14.0) == 4.0
+    waits.end(15.0)
+    assert (waits.now, waits.held_s(20.0)) == (0, 5.0)
+    waits.begin(30.0)
+    assert waits.held_s(31.0) == 6.0
+
+
+def test_inserts_and_draws_that_wait_are_counted_apart():
+    async def scenario() -> None:
+        line, gate = WaitingLine(), Gate()
+        insert = Demand("rows", lambda: not gate.open, is_all=True, writer="w", inserts=True)
+        runs = [
+            wait_in_line([line], gate.attempt, demand, LONG_S, None)
+            for demand in (insert, gate.demand(), gate.demand())
+        ]
+        tasks = [asyncio.create_task(run) for run in runs]
+        await until_waiting(line, 3)
+        assert (line.inserts.now, line.draws.now) == (1, 2)
+        assert line.waiting_writers(5) == ["w"]
+        assert line.waiting_writers(0) == []
+
+        tasks[1].cancel()
+        await asyncio.gather(tasks[1], return_exceptions=True)
+        assert (line.inserts.now, line.draws.now) == (1, 1)
+
+        gate.open = True
+        line.advance()
+        assert (line.inserts.now, line.draws.now) == (0, 0)
+        await asyncio.gather(tasks[0], tasks[2])
 
     asyncio.run(scenario())

@@ -1,0 +1,1 @@
+"""The page for people: its shell, style and scripts, which `replay_server.api.page` serves."""
