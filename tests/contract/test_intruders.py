@@ -103,7 +103,9 @@ def test_no_path_leads_around_the_guard(address: tuple[str, int], method: str):
         "/docs/assets//etc/passwd", "/docs/assets/%2Fetc%2Fpasswd",
         "/docs/assets/..%5c..%5ccore.py",
         "/docs/assets/", "/docs/assets", "/docs/assets/%00",
-        "/docs/assets/" + "../" * 20 + "etc/passwd",
+        "/docs/assets/" + "../" * 20 + "etc/passwd", "/assets/../../v1/tables", "/assets/%2e%2e/x",
+        "/assets/..%2f__init__.py", "/assets/__init__.py", "/assets/page.html", "/assets/",
+        "/assets", "/assets/%00", "/assets//etc/passwd", "/assets/" + "../" * 20 + "etc/passwd",
     ],
 )  # fmt: skip
 def test_assets_lead_nowhere_else(address: tuple[str, int], target: str):

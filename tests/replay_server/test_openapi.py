@@ -194,7 +194,7 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
         endpoints.INSERT, endpoints.INSERT, endpoints.SAMPLE, endpoints.MIXED_SAMPLE,
         endpoints.UPDATE_PRIORITIES, endpoints.CHANGE_TABLE, endpoints.SCAN,
         endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
-        endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
+        endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY, endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
         endpoints.WRITE_CHECKPOINT, endpoints.LIST_CHECKPOINTS, endpoints.RESTORE_CHECKPOINT,
         endpoints.PUT_PARAMETERS, endpoints.GET_PARAMETERS, endpoints.LIST_PARAMETERS,
         endpoints.DELETE_PARAMETERS, endpoints.DELETE_CHECKPOINT, endpoints.DROP_TABLE,
@@ -203,7 +203,7 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
     connection.close()
     server.stop()
 
-    assert statuses == [201, 200, *[200] * 14, 201, *[200] * 5, *[204] * 3]
+    assert statuses == [201, 200, *[200] * 16, 201, *[200] * 5, *[204] * 3]
     assert {*in_order, endpoints.CREATE_TABLE} == set(ENDPOINTS)
 
 
