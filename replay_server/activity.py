@@ -16,6 +16,7 @@ import msgspec
 from replay_server.durability.keeper import Keeper
 from replay_server.histograms import histogram
 from replay_server.histories import Look, Pace
+from replay_server.memory.inspection import full_bytes, some_priorities, writers_of
 from replay_server.memory.rate_limiters import Queue, SampleToInsertRatio
 from replay_server.memory_budget import MemoryBudget
 from replay_server.remembered import Remembered
@@ -114,7 +115,7 @@ def _look(served: ServedTable) -> TableActivity:
         capacity=table.capacity,
         size=table.size,
         rows=table.rows,
-        bytes=table.full_bytes,
+        bytes=full_bytes(table),
         inserted_total=table.inserted_total,
         sampled_total=table.sampled_total,
         updated_total=table.updated_total,
@@ -153,13 +154,13 @@ def _position(served: ServedTable) -> float | None:
 
 def _look_closer(served: ServedTable) -> TableActivityReply:
     table, line = served.table, served.line
-    activity = _look(served)
+    activity, writers = _look(served), writers_of(table)
     waiting = set(line.waiting_writers(_MOST_WAITING))
     goes_by_key = isinstance(served.changed.remover, FifoRemover)
     return TableActivityReply(
         table=activity,
         history=served.looks.history(time.monotonic()),
-        priorities=histogram(table.some_priorities(_MOST_PRIORITIES)),
+        priorities=histogram(some_priorities(table, _MOST_PRIORITIES)),
         ages=histogram(table.sample_ages.recent),
         age_quantiles=table.sample_ages.quantiles(),
         writers=[
@@ -169,9 +170,9 @@ def _look_closer(served: ServedTable) -> TableActivityReply:
                 rows_since=table.next_key - 1 - key if goes_by_key and key is not None else None,
                 is_waiting=writer in waiting,
             )
-            for writer, sequence, key in table.writers.latest(_MOST_WRITERS)
+            for writer, sequence, key in writers.latest(_MOST_WRITERS)
         ],
-        writers_total=len(table.writers),
+        writers_total=len(writers),
     )
 
 

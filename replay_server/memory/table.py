@@ -191,12 +191,6 @@ class Table:
         return full + self.packed_bytes + remembered
 
     @property
-    def full_bytes(self) -> int:
-        """As `nbytes`, and what streams that have ended left may count, too. Cost: O(1)."""
-        full = bytes_for(self.capacity, self.signature, self.has_steps)
-        return full + self.packed_bytes + self.remembered_bytes
-
-    @property
     def remembered_bytes(self) -> int:
         """About how many bytes what is remembered of writers and streams takes. Cost: O(1)."""
         occupancy = self._occupancy
@@ -219,20 +213,6 @@ class Table:
         slots = self._occupancy.live_slots(-1)
         slots = slots[self._occupancy.are_items(slots)]
         return float(raised(self._index.priorities[slots], self.sampler.exponent).sum())
-
-    @property
-    def writers(self) -> WriterLedger:
-        """What is remembered of those who insert."""
-        return self._writers
-
-    def some_priorities(self, most: int) -> Float64Array:
-        """Return raw priorities [n] of items, n <= most: of all, or of every k-th by key.
-
-        Cost: O(capacity), some ms a million; and O(most).
-        """
-        slots = self._occupancy.live_slots(-1)
-        slots = slots[:: max(1, -(-len(slots) // most))]
-        return self._index.priorities[slots[self._occupancy.are_items(slots)]]
 
     # -- rows in and out ------------------------------------------------------------------------
 
