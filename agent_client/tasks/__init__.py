@@ -1,6 +1,7 @@
-"""Environments of our own, known to Gymnasium as `Replay/NAME-vN` once `register_envs` was called.
+"""Environments of our own, which Gymnasium knows once this is imported.
 
-They show what Gymnasium's own small environments don't: observations of several parts.
+`replay/Maze-v0`: find the way to a goal, what Gymnasium's small environments don't ask for.
+`Replay/CameraCartPole-v0`: observations of several parts.
 """
 
 import gymnasium
@@ -10,9 +11,14 @@ __all__ = ["register_envs"]
 
 def register_envs() -> None:
     """Make them known to Gymnasium; doing it again does nothing."""
+    if "replay/Maze-v0" not in gymnasium.registry:
+        gymnasium.register("replay/Maze-v0", "agent_client.tasks.maze:Maze")
     if "Replay/CameraCartPole-v0" not in gymnasium.registry:
         gymnasium.register(
             "Replay/CameraCartPole-v0",
             "agent_client.tasks.camera_cart_pole:CameraCartPole",
             max_episode_steps=200,
         )
+
+
+register_envs()
