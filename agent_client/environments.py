@@ -15,7 +15,12 @@ from agent_client.run_errors import UnsuitableEnvironmentError
 Environment = gymnasium.Env[Observation, Any]
 
 LONGEST_EPISODE: Final = 10_000
-_REGISTERED_BY: Final = {"MinAtar": "minatar.gym", "Replay": "agent_client.tasks"}
+_REGISTERED_BY: Final = {
+    "ALE": "ale_py",
+    "MinAtar": "minatar.gym",
+    "Replay": "agent_client.tasks",
+    "replay": "agent_client.tasks",
+}
 """Namespaces of environments that Gymnasium knows only once this module has been asked to."""
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DRAWN",
+    "IMAGE_AXES",
     "Observation",
     "PreparedObservation",
     "Shapes",
@@ -29,7 +30,8 @@ Shapes: TypeAlias = tuple[int, ...] | dict[str, tuple[int, ...]]
 
 Value = TypeVar("Value")
 
-_IMAGE_AXES = 3
+IMAGE_AXES = 3
+"""Height, width, colors; a stack has one more."""
 _OBSERVATIONS = ("observation", "next_observation")
 DRAWN = ("action", "reward", "discount")
 """What a learner draws beside observations."""
@@ -100,7 +102,7 @@ def whole(columns: Mapping[str, Value], name: str) -> Value | dict[str, Value]:
 
 def is_image(shape: Sequence[int], dtype: np.dtype[Any] | None) -> bool:
     """Return whether values of a shape and a dtype are images."""
-    return len(shape) == _IMAGE_AXES and dtype in (np.dtype(np.bool_), np.dtype(np.uint8))
+    return len(shape) == IMAGE_AXES and dtype in (np.dtype(np.bool_), np.dtype(np.uint8))
 
 
 def _parts(space: spaces.Space[Any], path: str) -> dict[str, spaces.Space[Any]]:

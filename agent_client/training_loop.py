@@ -226,13 +226,16 @@ class TrainingLoop:
     def _newest_frame(self, observation: Observation) -> Observation:
         return newest_frame(observation) if self.config.frame_stack > 1 else observation
 
+    def _told_reward(self, reward: float) -> float:
+        limit = self.config.reward_limit
+        return max(-limit, min(limit, reward)) if limit else reward
+
     def _take_step(self, episode: _Episode) -> _Episode:
         """Act once, hand the step to the writer, and return the episode to go on with."""
         action = self.agent.actor.act(episode.observation, self.progress.step)
         next_observation, reward, terminated, truncated, _ = self.environment.step(action)
-        self.writer.append(
-            action, self._newest_frame(next_observation), float(reward), terminated, truncated
-        )
+        frame, told = self._newest_frame(next_observation), self._told_reward(float(reward))
+        self.writer.append(action, frame, told, terminated, truncated)
         self._rows += 1
         self.replay_size = min(self._rows, self.config.replay_capacity)
         self.progress.step += 1

@@ -19,7 +19,7 @@ from gymnasium import spaces
 from agent_client import ReplayClient, RowWriter, StepWriter, TaskMix
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.network_choice import greedy_policy
+from agent_client.dqn.policies import greedy_policy
 from agent_client.evaluation import evaluate
 from agent_client.learning.replay_table import transition_table_spec
 from agent_client.learning.transitions import TransitionBatch

@@ -12,7 +12,9 @@ from torch.optim import Optimizer
 from agent_client.dqn.actor import Actor
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.learner import Learner
-from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
+from agent_client.dqn.network_choice import make_network
+from agent_client.dqn.networks import QNetwork
+from agent_client.dqn.policies import exploring_policy, greedy_policy
 from agent_client.learning.algorithm import Policy
 from agent_client.learning.schedules import LinearSchedule
 from agent_client.observations import Shapes
@@ -29,8 +31,8 @@ class Agent:
         learner: trains it.
     """
 
-    network: AnyQNetwork
-    best_network: AnyQNetwork
+    network: QNetwork
+    best_network: QNetwork
     actor: Actor
     learner: Learner
 
@@ -57,10 +59,12 @@ class Agent:
         epsilon = LinearSchedule(
             config.epsilon_start, config.epsilon_final, config.epsilon_decay_steps
         )
+        if config.noisy:
+            epsilon = LinearSchedule(0.0, 0.0, 0)
         return cls(
             network=network,
             best_network=deepcopy(network),
-            actor=Actor(greedy_policy(network), action_count, epsilon, generator),
+            actor=Actor(exploring_policy(network), action_count, epsilon, generator),
             learner=Learner(network, config),
         )
 

@@ -9,7 +9,9 @@ from torch import nn
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.exportable import ExportableChoice
-from agent_client.dqn.network_choice import AnyQNetwork, greedy_policy, make_network
+from agent_client.dqn.network_choice import make_network
+from agent_client.dqn.networks import QNetwork
+from agent_client.dqn.policies import greedy_policy
 from agent_client.learning.algorithm import Policy
 from agent_client.observations import shapes_of
 
@@ -39,13 +41,13 @@ class DQN:
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
         config: DQNConfig,
-    ) -> AnyQNetwork:
+    ) -> QNetwork:
         """Return an online network; raises as ``build`` does."""
         return make_network(shapes_of(observation_space), _action_count(action_space), config)
 
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy that takes the action of highest value."""
-        return greedy_policy(cast("AnyQNetwork", network))
+        return greedy_policy(cast("QNetwork", network))
 
     def exportable(self, network: nn.Module) -> ExportableChoice:
         """Return the same policy as a module of tensors."""

@@ -1,89 +1,101 @@
-"""The action-value network for images, and the greedy policy that it implies."""
+"""Convolutions: from images to features."""
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agent_client.dqn.networks import perceptron
+from agent_client.dqn.config import DQNConfig
 
-_KERNEL = 3
 _BRIGHTEST = 255.0
+_SMALLEST_OF_NATURE = 36  # pixels; the least that the three convolutions leave one of
 
 
-class ImageQNetwork(nn.Module):
-    """Convolutions of 3 x 3, then a perceptron with one output per action.
+@dataclass(frozen=True, slots=True)
+class Convolutions:
+    """Sizes of convolutions, one after another.
 
-    Young & Tian (2019, arXiv 1903.03176, section 3): for images of 10 x 10 one such layer of 16
-    filters and 128 units stand where Mnih et al. (2015) have three layers. As there, the frames of
-    a stack are channels of one image.
+    Attributes:
+        channels: filters of each.
+        kernels: pixels on a side of each filter.
+        strides: pixels from one place of a filter to the next.
     """
 
-    def __init__(
-        self,
-        observation_shape: Sequence[int],
-        action_count: int,
-        convolution_channels: Sequence[int],
-        hidden_units: Sequence[int],
-        *,
-        layer_norm: bool = False,
-    ) -> None:
-        """Make a network with PyTorch's default initialization, from torch's global generator.
+    channels: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @classmethod
+    def choose(cls, config: DQNConfig, shape: Sequence[int]) -> Self:
+        """Return those of `config`, or what suits images of `shape` [..., H, W, C] if it has none.
+
+        One kernel size, or stride, stands for all.
+        """
+        if not config.convolution_channels:
+            height, width = shape[-3:-1]
+            known = NATURE if min(height, width) >= _SMALLEST_OF_NATURE else SMALL
+            return cls(known.channels, known.kernels, known.strides)
+        count = len(config.convolution_channels)
+        kernels, strides = (
+            sizes * count if len(sizes) == 1 else sizes
+            for sizes in (config.convolution_kernels, config.convolution_strides)
+        )
+        return cls(config.convolution_channels, kernels, strides)
+
+    def length(self, pixels: int) -> int:
+        """Return how many pixels they leave of `pixels` on a side; less than 1 is too few."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            pixels = (pixels - kernel) // stride + 1
+        return pixels
+
+
+NATURE: Final = Convolutions((32, 64, 64), (8, 4, 3), (4, 2, 1))
+"""Mnih et al. (2015, Methods, "Model architecture"), made for 84 x 84."""
+SMALL: Final = Convolutions((16,), (3,), (1,))
+"""Young & Tian (2019, arXiv 1903.03176, section 3), made for 10 x 10."""
+
+
+class ImageBody(nn.Module):
+    """Rectified convolutions over `planes`, flattened.
+
+    Attributes:
+        size: features that come of an image.
+    """
+
+    def __init__(self, shape: Sequence[int], sizes: Convolutions) -> None:
+        """Make a body; weights come from torch's global generator.
 
         Args:
-            observation_shape: [H, W, C], or [k, H, W, C] of stacked frames; H and W are at least 1
-                after every convolution has taken 2 of them.
-            action_count: number of actions.
-            convolution_channels: filters of each convolution.
-            hidden_units: units of each hidden layer after them.
-            layer_norm: normalize each of those before its rectifier.
+            shape: [H, W, C] of images, or [k, H, W, C] of stacked frames.
+            sizes: of the convolutions.
 
         Raises:
             ValueError: the shape is none of images, or too small for so many convolutions.
         """
         super().__init__()
-        self.action_count = action_count
-        features, size = convolutions(observation_shape, convolution_channels)
-        head = perceptron([size, *hidden_units], action_count, layer_norm=layer_norm)
-        self.layers = nn.Sequential(*features, *head)
+        *frames, height, width, colors = shape
+        rows, columns = sizes.length(height), sizes.length(width)
+        if len(frames) > 1 or min(rows, columns) < 1:
+            raise ValueError(
+                f"{len(sizes.channels)} convolutions cannot be laid over images of shape "
+                f"{list(shape)}"
+            )
+        every = [colors * (frames[0] if frames else 1), *sizes.channels]
+        layers: list[nn.Module] = []
+        for (before, after), kernel, stride in zip(
+            itertools.pairwise(every), sizes.kernels, sizes.strides, strict=True
+        ):
+            layers += [nn.Conv2d(before, after, kernel, stride), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.size = every[-1] * rows * columns
 
-    def forward(self, observation: Tensor) -> Tensor:
-        """Return Q(o, a) of every action.
-
-        Args:
-            observation: [B, H, W, C] or [B, k, H, W, C], bool or uint8; bytes are scaled to [0, 1].
-
-        Returns:
-            [B, action_count] float32, in units of the return.
-        """
-        values: Tensor = self.layers(planes(observation))
-        return values
-
-
-def convolutions(shape: Sequence[int], channels: Sequence[int]) -> tuple[list[nn.Module], int]:
-    """Return rectified convolutions of 3 x 3 over `planes`, flattened, and how many values come.
-
-    Args:
-        shape: [H, W, C] of images, or [k, H, W, C] of stacked frames.
-        channels: filters of each convolution.
-
-    Raises:
-        ValueError: the shape is none of images, or too small for so many convolutions.
-    """
-    *frames, height, width, colors = shape
-    shrinkage = (_KERNEL - 1) * len(channels)
-    if len(frames) > 1 or min(height, width) <= shrinkage:
-        raise ValueError(
-            f"{len(channels)} convolutions cannot be laid over images of shape {list(shape)}"
-        )
-    every = [colors * (frames[0] if frames else 1), *channels]
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(every):
-        layers += [nn.Conv2d(before, after, _KERNEL), nn.ReLU()]
-    return [*layers, nn.Flatten()], every[-1] * (height - shrinkage) * (width - shrinkage)
+    def forward(self, images: Tensor) -> Tensor:
+        """Return [B, size] of images as `planes` takes them."""
+        features: Tensor = self.layers(planes(images))
+        return features
 
 
 def planes(images: Tensor) -> Tensor:
@@ -98,21 +110,3 @@ def planes(images: Tensor) -> Tensor:
     if images.dim() == 5:  # [B, k, H, W, C] -> [B, k, C, H, W] -> [B, k C, H, W]
         return scaled.permute(0, 1, 4, 2, 3).flatten(1, 2)
     return scaled.permute(0, 3, 1, 2)
-
-
-class ImagePolicy:
-    """Chooses argmax_a Q(o, a) for one image, or stack of them, at a time."""
-
-    def __init__(self, network: ImageQNetwork) -> None:
-        """Look at ``network``, which must stay on the CPU."""
-        self._network = network
-
-    def action(self, observation: NDArray[np.uint8] | NDArray[np.bool_]) -> int:
-        """Return the action of highest value in [0, action_count); of equal ones the first.
-
-        Args:
-            observation: [H, W, C] or [k, H, W, C], bool or uint8.
-        """
-        with torch.inference_mode():
-            values = self._network(torch.from_numpy(np.ascontiguousarray(observation)[None]))
-        return int(values[0].argmax())

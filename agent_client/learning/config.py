@@ -72,12 +72,17 @@ class ReplayConfig:
     updates_per_round: int = hyperparameter(128, "learner steps in a round", COUNT)
     learning_starts: int = hyperparameter(1_000, "steps in the table before learning begins", COUNT)
     replay_capacity: int = hyperparameter(100_000, "steps that the table holds", COUNT)
+    reward_limit: float = hyperparameter(
+        0.0,
+        "rewards are learned from as clipped to plus or minus this; 0 leaves them",
+        NOT_NEGATIVE,
+    )
     priority_exponent: float = hyperparameter(
         0.6, "how strongly priorities tell; 0 draws uniformly", NOT_NEGATIVE
     )
     epsilon_priority: float = hyperparameter(
         0.01,
-        "added to |TD error|, in returns, so that every transition stays drawable",
+        "added to what surprised, such as |TD error|, so that every transition stays drawable",
         NOT_NEGATIVE,
     )
     importance_exponent_start: float = hyperparameter(

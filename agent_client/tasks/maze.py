@@ -1,6 +1,6 @@
 """A maze that a robot must find its way through."""
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 import gymnasium
 import numpy as np
@@ -32,7 +32,7 @@ class Maze(gymnasium.Env[Any, Any]):
     start to the goal at the least, and `is_unseen_start`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012  # as the base class has it
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Maze(gymnasium.Env[Any, Any]):
         given_up = not found and self._steps >= _PATIENCE * self._size**2
         return self._observation(), reward, found, given_up, self._info()
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # frames are of bytes
+    def render(self) -> NDArray[np.uint8] | None:
         """Return the maze from above, uint8 [8 (2 size + 1), 8 (2 size + 1), 3], if asked for."""
         if self.render_mode is None:
             return None

@@ -40,7 +40,7 @@ class FakeTable:
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.capacity = int(spec["capacity"])
-        self.alpha = float(spec["sampler"]["alpha"])
+        self.alpha = float(spec["sampler"].get("alpha", 0.0))
         self.discount = float(spec["items"]["discount"])
         stored = spec["columns"]
         drawn = {name: stored[name] for name in ("observation", "action", "reward")}

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from agent_client.dqn.networks import GreedyPolicy, QNetwork
+from agent_client.dqn.policies import VectorPolicy
 from agent_client.environments import make_environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.seeding import EpisodePurpose
 from tests.agent_client.fakes import Corridor
+from tests.agent_client.small_networks import last_layer, linear_network, vector_network
 
 
-def policy_preferring(action: int) -> GreedyPolicy:
-    network = QNetwork(1, 2, ())
+def policy_preferring(action: int) -> VectorPolicy:
+    network = linear_network(0.0, 0.0)
     with torch.no_grad():
-        network.layers[0].weight.zero_()
-        network.layers[0].bias.copy_(torch.tensor([1.0 - action, float(action)]))
-    return GreedyPolicy(network)
+        last_layer(network).bias.copy_(torch.tensor([1.0 - action, float(action)]))
+    return VectorPolicy(network)
 
 
 def test_return_counts_the_rewards_until_termination() -> None:
@@ -44,7 +44,7 @@ def test_each_episode_is_reset_with_its_own_seed() -> None:
 
 def test_equal_seeds_bring_equal_returns_in_a_real_environment() -> None:
     torch.manual_seed(0)
-    policy = GreedyPolicy(QNetwork(4, 2, (8,)))
+    policy = VectorPolicy(vector_network(4, 2, (8,)))
     environment = make_environment("CartPole-v1", seed=0)
     seeds = evaluation_seeds(5, EpisodePurpose.EVALUATION, 5)
 

@@ -200,6 +200,27 @@ def test_every_batch_gets_its_new_priorities() -> None:
     assert all(np.all(priorities >= CONFIG.epsilon_priority) for _, priorities in source.updates)
 
 
+def test_without_priorities_none_are_sent() -> None:
+    it = bench(replace(CONFIG, priority_exponent=0.0))
+
+    it.loop.run()
+
+    (source,) = it.sources
+    assert it.loop.agent.learner.steps == 18
+    assert source.updates == []
+
+
+def test_rewards_are_clipped_where_they_are_learned_from_only() -> None:
+    it = bench(replace(CONFIG, reward_limit=0.25))
+
+    it.loop.run()
+    it.writer.flush()
+
+    assert {row["reward"] for row in it.writer.appended} == {-0.25}
+    assert all(total == -length for total, length in it.recorder.episodes)
+    assert all(min(found.returns) == -5.0 for found in it.recorder.evaluations)
+
+
 def test_beta_rises_with_the_steps() -> None:
     it = bench()
 

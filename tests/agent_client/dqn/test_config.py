@@ -23,6 +23,12 @@ from agent_client.dqn.config import DQNConfig
         pytest.param("epsilon_decay_steps", -1, id="negative_steps"),
         pytest.param("hidden_units", (64, 0), id="layer_without_units"),
         pytest.param("convolution_channels", (0,), id="convolution_without_filters"),
+        pytest.param("convolution_kernels", (3, 3), id="more_kernels_than_convolutions"),
+        pytest.param("atoms", 1, id="one_atom"),
+        pytest.param("value_max", -10.0, id="no_room_for_atoms"),
+        pytest.param("value_min", float("-inf"), id="endless_room_for_atoms"),
+        pytest.param("noise_scale", -0.1, id="negative_noise"),
+        pytest.param("reward_limit", -1.0, id="negative_limit"),
         pytest.param("n_step", 0, id="no_step"),
         pytest.param("frame_stack", 0, id="no_frame"),
         pytest.param("n_step", 100_000, id="window_beyond_the_table"),
@@ -36,6 +42,23 @@ def test_values_out_of_range_are_refused_by_name(name: str, value: Any) -> None:
 def test_learning_cannot_start_beyond_the_capacity() -> None:
     with pytest.raises(ValueError, match="learning_starts"):
         DQNConfig(replay_capacity=100, learning_starts=101)
+
+
+def test_there_is_one_distribution_of_returns() -> None:
+    with pytest.raises(ValueError, match="exclude"):
+        DQNConfig(categorical=True, quantile=True)
+
+
+def test_rainbow_has_all_its_parts_and_what_else_is_asked_for() -> None:
+    config = DQNConfig.rainbow(batch_size=32, n_step=5)
+
+    assert config.double_q
+    assert config.dueling
+    assert config.is_prioritized
+    assert config.categorical
+    assert config.noisy
+    assert (config.n_step, config.batch_size) == (5, 32)
+    assert DQNConfig.rainbow().n_step == 3
 
 
 def test_beta_ends_at_one_by_default() -> None:

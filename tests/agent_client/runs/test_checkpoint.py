@@ -11,7 +11,7 @@ import torch
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
-from agent_client.dqn.networks import QNetwork
+from agent_client.dqn.network_choice import make_network
 from agent_client.learning.transitions import TransitionBatch
 from agent_client.run_errors import CheckpointError
 from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
@@ -134,11 +134,11 @@ def test_best_weights_load_alone(tmp_path: Path) -> None:
     with torch.no_grad():
         next(agent.best_network.parameters()).fill_(0.25)
     save_checkpoint(tmp_path / "checkpoint", agent, TrainingProgress())
-    network = QNetwork(2, 2, CONFIG.hidden_units)
+    network = make_network((2,), 2, CONFIG)
 
     load_best_weights(tmp_path / "checkpoint", network)
 
-    assert set(network.layers[0].weight.flatten().tolist()) == {0.25}
+    assert set(next(network.parameters()).flatten().tolist()) == {0.25}
 
 
 def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:
