@@ -16,6 +16,7 @@ from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.learning.algorithm import Agent, LearnerStep
 from agent_client.learning.config import ReplayConfig
+from agent_client.learning.rewards import limited
 from agent_client.learning.schedules import LinearSchedule
 from agent_client.learning.transitions import TransitionBatch
 from agent_client.learning.weights import copy_weights
@@ -226,15 +227,12 @@ class TrainingLoop:
     def _newest_frame(self, observation: Observation) -> Observation:
         return newest_frame(observation) if self.config.frame_stack > 1 else observation
 
-    def _told_reward(self, reward: float) -> float:
-        limit = self.config.reward_limit
-        return max(-limit, min(limit, reward)) if limit else reward
-
     def _take_step(self, episode: _Episode) -> _Episode:
         """Act once, hand the step to the writer, and return the episode to go on with."""
         action = self.agent.actor.act(episode.observation, self.progress.step)
         next_observation, reward, terminated, truncated, _ = self.environment.step(action)
-        frame, told = self._newest_frame(next_observation), self._told_reward(float(reward))
+        frame = self._newest_frame(next_observation)
+        told = limited(float(reward), self.config.reward_limit)
         self.writer.append(action, frame, told, terminated, truncated)
         self._rows += 1
         self.replay_size = min(self._rows, self.config.replay_capacity)

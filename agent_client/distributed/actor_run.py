@@ -6,7 +6,7 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import nn
 
 from agent_client.algorithms import CONFIGS, load_algorithm
 from agent_client.distributed.acting_loop import ActingEnd, ActingLoop
-from agent_client.distributed.action_values import action_values
 from agent_client.distributed.displays import ActorDisplay
 from agent_client.distributed.initial_priorities import PrioritizedSteps
 from agent_client.distributed.ladder import ladder_epsilon, position_of_index, position_of_ticket
@@ -24,6 +23,8 @@ from agent_client.distributed.settings import ActSettings
 from agent_client.distributed.waiting import JoinedRun, wait_for_run
 from agent_client.distributed.weights import RunNews, decode_weights
 from agent_client.distributed.weights_feed import WeightsFeed
+from agent_client.dqn.networks import QNetwork
+from agent_client.dqn.policies import greedy_policy
 from agent_client.environments import Environment, frame_space, make_environment
 from agent_client.errors import UnknownTableError, WriterClosedError, WriterFailedError
 from agent_client.learning.config import ReplayConfig
@@ -186,7 +187,7 @@ class _Part:
         )
         loop = ActingLoop(
             environment=environment,
-            values=action_values(network),
+            values=greedy_policy(network).values,
             epsilon=record.epsilon,
             generator=generator,
             steps=PrioritizedSteps(
@@ -194,6 +195,7 @@ class _Part:
                 n_step=config.n_step,
                 discount=config.discount,
                 epsilon_priority=config.epsilon_priority,
+                reward_limit=config.reward_limit,
             ),
             room=rows,
             refresh=lambda: self._refresh(network),
@@ -246,10 +248,13 @@ class _Part:
 
     def _network(
         self, environment: Environment, joined: JoinedRun, config: ReplayConfig
-    ) -> nn.Module:
+    ) -> QNetwork:
         try:
-            network = load_algorithm(joined.news.algorithm).make_network(
-                environment.observation_space, environment.action_space, config
+            network = cast(
+                "QNetwork",
+                load_algorithm(joined.news.algorithm).make_network(
+                    environment.observation_space, environment.action_space, config
+                ),
             )
         except ValueError as error:
             raise UnsuitableEnvironmentError(self._settings.env, str(error)) from error

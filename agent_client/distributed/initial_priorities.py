@@ -9,6 +9,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent_client.learning.rewards import limited
+
 __all__ = ["PrioritizedSteps", "StepSink", "n_step_error"]
 
 
@@ -62,7 +64,13 @@ class PrioritizedSteps:
     """
 
     def __init__(
-        self, steps: StepSink, *, n_step: int, discount: float, epsilon_priority: float
+        self,
+        steps: StepSink,
+        *,
+        n_step: int,
+        discount: float,
+        epsilon_priority: float,
+        reward_limit: float = 0.0,
     ) -> None:
         """Make priorities as the learner will.
 
@@ -71,11 +79,13 @@ class PrioritizedSteps:
             n_step: of the table's transitions.
             discount: of the table's transitions.
             epsilon_priority: added to the absolute error.
+            reward_limit: to which rewards are clipped before they are handed on; 0 is none.
         """
         self._steps = steps
         self._n_step = n_step
         self._discount = discount
         self._epsilon_priority = epsilon_priority
+        self._reward_limit = reward_limit
         self._waiting: deque[_Step] = deque()
 
     @property
@@ -110,7 +120,8 @@ class PrioritizedSteps:
             value: Q of the action where it was taken.
             next_value: the highest Q at the observation; does not count where it is terminal.
         """
-        self._waiting.append(_Step(action, deepcopy(observation), reward, value))
+        told = limited(reward, self._reward_limit)
+        self._waiting.append(_Step(action, deepcopy(observation), told, value))
         last_value = 0.0 if terminated else next_value
         if terminated or truncated:
             while len(self._waiting) > 1:

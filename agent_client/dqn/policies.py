@@ -1,7 +1,7 @@
 """What acts: the action of highest value, by the network as it stands."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from agent_client.observations import Observation
 Vector: TypeAlias = NDArray[np.float32]
 
 
-def greedy_policy(network: QNetwork) -> Policy:
+def greedy_policy(network: QNetwork) -> "VectorPolicy | TensorPolicy":
     """Return the policy that takes the action of highest value, as the network stands."""
     if isinstance(network.body, nn.Flatten):
         return VectorPolicy(network)
@@ -36,15 +36,19 @@ class TensorPolicy:
         """Look at ``network``, which must stay on the CPU."""
         self._network = network
 
-    def action(self, observation: Observation) -> int:
-        """Return the action of highest value in [0, action_count); of equal ones the first.
+    def values(self, observation: Observation) -> Vector:
+        """Return [action_count] float32, Q(o, a) of one observation.
 
         Args:
             observation: as the network takes it, without a leading axis.
         """
         with torch.inference_mode():
-            values = self._network(_batch_of_one(observation))
-        return int(values[0].argmax())
+            values: Vector = self._network(_batch_of_one(observation))[0].numpy()
+        return values
+
+    def action(self, observation: Observation) -> int:
+        """Return the action of highest value in [0, action_count); of equal ones the first."""
+        return int(self.values(observation).argmax())
 
 
 class VectorPolicy:
@@ -64,7 +68,7 @@ class VectorPolicy:
         self._advantage = [_in_numpy(layer) for layer in head.advantage]
         self._value = None if head.value is None else [_in_numpy(layer) for layer in head.value]
 
-    def values(self, observation: Vector) -> Vector:
+    def values(self, observation: Any) -> Vector:
         """Return [action_count] float32, Q(o, a) of one observation.
 
         Args:
@@ -77,7 +81,7 @@ class VectorPolicy:
         values: Vector = self._returns.values(torch.from_numpy(outputs)[None])[0].numpy()
         return values
 
-    def action(self, observation: Vector) -> int:
+    def action(self, observation: Any) -> int:
         """Return the action of highest value in [0, action_count); of equal ones the first."""
         return int(self.values(observation).argmax())
 

@@ -126,3 +126,15 @@ def test_an_observation_that_the_environment_reuses_stays_what_it_was() -> None:
         )
 
     assert [step[1].tolist() for step in taken.steps] == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_rewards_are_clipped_before_they_count() -> None:
+    taken = Taken()
+    steps = PrioritizedSteps(taken, n_step=2, discount=0.5, epsilon_priority=0.25, reward_limit=1.0)
+    steps.begin("o0")
+    for reward in (-2.0, 4.0):
+        steps.append(0, "o", reward, terminated=False, truncated=False, value=3.0, next_value=8.0)
+
+    # -1 + 0.5 * 1 + 0.25 * 8 - 3 = -1.5
+    assert taken.steps[0][2] == -1.0
+    assert taken.priorities == [pytest.approx(1.75)]
