@@ -7,25 +7,25 @@ environment, then the file, then the default.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from replay_server import __version__
-from replay_server.options import config_option, declared_tables, field_options
-from replay_server.remote import Remote, RemoteError
-from replay_server.settings import ClientSettings, ServerSettings
+from replay_server import __version__, client_commands
+from replay_server.options import (
+    CONFIG_HELP,
+    IN_CONTEXT,
+    config_option,
+    declared_tables,
+    epilog,
+    field_options,
+)
+from replay_server.settings import ServerSettings
 from replay_server.token_file import TokenFileError, add_token, read_tokens
 from replay_wire.roles import Role
 
 __all__ = ["main"]
-
-_IN_CONTEXT: Final = {"auto_envvar_prefix": "REPLAY_SERVER", "max_content_width": 100}
-_EPILOG: Final = "Each option is an environment variable ({}) and a key of --config."
-_CONFIG_HELP: Final = "TOML file of options."
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,7 +54,7 @@ def _cli() -> None:
     """Experience replay as a service."""
 
 
-@_cli.command("serve", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_PORT"))
+@_cli.command("serve", context_settings=IN_CONTEXT, epilog=epilog("PORT"))
 @field_options(ServerSettings)
 @config_option("TOML file of options; [tables.NAME] declares a table.")
 @click.pass_context
@@ -125,7 +125,7 @@ def _check(settings: ServerSettings) -> None:
         )
 
 
-@_cli.command("token", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_TOKENS"))
+@_cli.command("token", context_settings=IN_CONTEXT, epilog=epilog("TOKENS"))
 @click.option(
     "--role",
     type=click.Choice([role.value for role in Role]),
@@ -139,7 +139,7 @@ def _check(settings: ServerSettings) -> None:
     required=True,
     help="File to add its hash to; made (mode 0600) where there is none.",
 )
-@config_option(_CONFIG_HELP)
+@config_option(CONFIG_HELP)
 def _token(role: str, name: str, tokens: Path) -> None:
     """Make a token and print it, this once: the file keeps its hash only.
 
@@ -149,50 +149,16 @@ def _token(role: str, name: str, tokens: Path) -> None:
         click.echo(add_token(tokens, name, Role(role)))
     except TokenFileError as error:
         raise click.UsageError(str(error)) from error
+    if sys.stdout.isatty():  # a person reads it, no script
+        click.echo(
+            f"{name} is in {tokens} as {role}. The line above is shown this once: keep it. A server "
+            "that runs with the file takes it after a SIGHUP.",
+            err=True,
+        )
 
 
-@_cli.command("tables", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_SERVER"))
-@field_options(ClientSettings)
-@config_option(_CONFIG_HELP)
-def _tables(**options: Any) -> None:
-    """Show the tables of a server, their size and use."""
-    from replay_server.table_report import report
-
-    with _remote(options) as remote:
-        tables = remote.tables()
-    click.echo(report(tables))
-
-
-@_cli.command(
-    "checkpoint", context_settings=_IN_CONTEXT, epilog=_EPILOG.format("REPLAY_SERVER_SERVER")
-)
-@field_options(ClientSettings)
-@click.option("--name", help="Name of the checkpoint; one of that name is replaced.")
-@config_option(_CONFIG_HELP)
-def _checkpoint(name: str | None, **options: Any) -> None:
-    """Have a server write a checkpoint into its data directory, and show what it holds."""
-    from replay_server.table_report import checkpoint_line
-
-    with _remote(options) as remote:
-        written = remote.write_checkpoint(name)
-    click.echo(checkpoint_line(written))
-
-
-@contextmanager
-def _remote(options: dict[str, Any]) -> Iterator[Remote]:
-    """Give a server that is somewhere else; what goes wrong with it is told in a sentence.
-
-    Raises:
-        UsageError: the options can't be used.
-        ClickException: the server can't be reached, or says no.
-    """
-    try:
-        with Remote(ClientSettings(**options)) as remote:
-            yield remote
-    except RemoteError as error:
-        raise click.ClickException(str(error)) from error
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+for _command in client_commands.COMMANDS:
+    _cli.add_command(_command)
 
 
 def _sentence(text: str) -> str:

@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from replay_server.api.error_replies import problem, retry_after
+from replay_server.api.request_log import RequestLog
+from replay_server.metrics.request_counts import RequestCounts
 from replay_wire.endpoints import MediaType
 from replay_wire.errors import ErrorCode
 from replay_wire.json_codec import encode_json
@@ -172,6 +174,7 @@ class Connection(_Base):
             transport.abort()
             return
         logger.info("a connection is closed: %s", detail)
+        cast("LimitedConfig", self.config).requests.refused_connections[code] += 1
         transport.write(_last_answer(code, detail, self.server_state.default_headers))
         if Connection._farewells < _MOST_FAREWELLS:
             Connection._farewells += 1
@@ -250,13 +253,17 @@ class LimitedConfig(uvicorn.Config):
 
     Attributes:
         limits: what a connection may ask for.
+        requests: counts them.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, **options: Any) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, requests: RequestCounts, **options: Any
+    ) -> None:
         """Configure uvicorn to serve an application within limits; `options` are its own."""
         self.limits = limits
+        self.requests = requests
         super().__init__(
-            HeadLimit(app, limits.max_header_bytes),
+            RequestLog(HeadLimit(app, limits.max_header_bytes), requests),
             http=_connection_class(),
             h11_max_incomplete_event_size=limits.max_header_bytes + _ONE_READ,
             timeout_keep_alive=math.ceil(limits.keep_alive_seconds),

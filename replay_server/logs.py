@@ -8,11 +8,12 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
+from replay_server.request_ids import current_request_id
+
 __all__ = ["LOG_FORMATS", "LOG_LEVELS", "configure_logging"]
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 LOG_FORMATS: Final = ("text", "json")
-_ACCESS_ARGUMENTS: Final = 5  # client, method, path with query, HTTP version, status
 
 
 def configure_logging(level: str, form: str) -> None:
@@ -30,18 +31,27 @@ def configure_logging(level: str, form: str) -> None:
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
     else:
-        formatter = logging.Formatter("{asctime} {levelname:<8} {name}: {message}", style="{")
+        formatter = _TextFormatter("{asctime} {levelname:<8} {name}: {message}", style="{")
     handler.setFormatter(formatter)
+    handler.addFilter(_name_request)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").addFilter(_without_query)
     if level != "debug":
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its info is chatter
     logging.getLogger("numba").setLevel(logging.WARNING)  # debug records by the thousand
 
 
-def _without_query(record: logging.LogRecord) -> bool:
-    """Cut the query off the path of an access record: people put secrets there."""
-    if isinstance(record.args, tuple) and len(record.args) == _ACCESS_ARGUMENTS:
-        client, method, path, *rest = record.args
-        record.args = (client, method, str(path).partition("?")[0], *rest)
+class _TextFormatter(logging.Formatter):
+    """A line of text, with the id of the request that it is about at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record)
+        request_id = getattr(record, "request_id", None)
+        return line if request_id is None else f"{line} [{request_id}]"
+
+
+def _name_request(record: logging.LogRecord) -> bool:
+    """Give a record the id of the request that it is about, if any."""
+    request_id = current_request_id.get()
+    if request_id is not None:
+        record.request_id = request_id.decode()
     return True

@@ -10,11 +10,27 @@ from typing import Any, Final
 
 import click
 
-__all__ = ["config_option", "declared_tables", "field_options"]
+__all__ = [
+    "CONFIG_HELP",
+    "IN_CONTEXT",
+    "config_option",
+    "declared_tables",
+    "epilog",
+    "field_options",
+]
 
+IN_CONTEXT: Final = {"auto_envvar_prefix": "REPLAY_SERVER", "max_content_width": 100}
+CONFIG_HELP: Final = "TOML file of options."
 _TABLES_KEY: Final = "replay_server.tables"
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def epilog(example: str) -> str:
+    """Return what the help of a command ends with; `example` is one of its variables."""
+    return (
+        f"Each option is an environment variable (REPLAY_SERVER_{example}) and a key of --config."
+    )
 
 
 def field_options(settings: type) -> Decorator:

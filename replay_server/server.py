@@ -54,12 +54,13 @@ def serve(settings: ServerSettings) -> None:
             app = create_app(settings)
         files.tokens = app.state.tokens
         tls = files.tls
-        limits = settings.limits
+        limits, requests = settings.limits, app.state.requests
         raise_file_limit(limits.max_connections)
         config = LimitedConfig(
             app,
             limits,
-            access_log=settings.log_level == "debug",
+            requests,
+            access_log=False,  # `RequestLog` has one
             log_config=None,
             ssl_context_factory=None if tls is None else lambda *_: tls,
             timeout_graceful_shutdown=_GRACE_S,
@@ -69,7 +70,9 @@ def serve(settings: ServerSettings) -> None:
             ws="none",
         )
         url = url_of(listener, settings.host, settings.tls_cert is not None)
-        _Server(config, app.state.service, url, stop, files).run(sockets=[listener])
+        server = _Server(config, app.state.service, url, stop, files)
+        requests.connections = server.server_state.connections
+        server.run(sockets=[listener])
     except Exception:
         if stop.came:  # what the signal broke off, compiled code above all, fails in its own ways
             raise SystemExit(0) from None

@@ -34,6 +34,8 @@ class ReplayService:
         rows: what is asked of their rows.
         draws: what is drawn from them.
         parameters: what actors act with.
+        keeper: keeps the tables.
+        budget: the memory that tables and parameters may take.
         traffic: bytes of requests and answers under way.
         activity: what goes on, for those who watch.
         turns: those in which requests are worked on.
@@ -50,8 +52,9 @@ class ReplayService:
 
         Parameters lie on `shelf`; without one they are in memory.
         """
-        budget = MemoryBudget(limits.memory_limit_bytes)
+        self.budget = budget = MemoryBudget(limits.memory_limit_bytes)
         self.limits = limits
+        self.keeper = keeper
         self.traffic = Traffic(limits.max_bytes_under_way)
         self.turns = Turns(limits.max_queue_seconds)
         self.tables = Tables(limits, keeper, standing, budget)
@@ -61,7 +64,6 @@ class ReplayService:
         self.rows = Rows(limits, self.tables, keeper, admission, self.traffic)
         self.draws = Draws(limits, self.tables, keeper, admission, self.traffic)
         self.activity = Activity(self.tables, keeper, budget)
-        self._keeper = keeper
 
     def close(self) -> None:
         """Refuse new tables and send everyone who waits away with UnavailableError."""
@@ -71,4 +73,4 @@ class ReplayService:
     def settle(self) -> None:
         """Make everything durable, once no request is under way any more."""
         self.parameters.settle()
-        self._keeper.close()
+        self.keeper.close()

@@ -43,6 +43,11 @@ class Turns:
         self._slice_began: float | None = None
         self._at_once = 1  # how many of the line a slice has time for
 
+    @property
+    def in_line(self) -> int:
+        """How many requests stand in the line."""
+        return len(self._line)
+
     async def turn(self) -> None:
         """Return when a request may begin with its work; at once unless others have come before it.
 

@@ -51,26 +51,39 @@ class Waits:
 
     Attributes:
         now: how many wait.
+        begun: how many ever have.
         refused: how many were told that they can't pass: at once, or when their time was over.
     """
 
     def __init__(self) -> None:
         """Start with nobody."""
-        self.now = self.refused = 0
+        self.now = self.begun = self.refused = 0
         self._over_s = 0.0  # of those before the line was last empty
         self._since_s = 0.0
+        self._sum_s = 0.0  # up to the last change
+        self._changed_s = 0.0
 
     def begin(self, now_s: float) -> None:
         """Let one more wait."""
         if not self.now:
             self._since_s = now_s
+        self._sum_up(now_s)
         self.now += 1
+        self.begun += 1
 
     def end(self, now_s: float) -> None:
         """Let one go."""
+        self._sum_up(now_s)
         self.now -= 1
         if not self.now:
             self._over_s += now_s - self._since_s
+
+    def waited_s(self, now_s: float) -> float:
+        """Return the seconds that all of them have waited, those who still do up to now."""
+        return self._sum_s + self.now * (now_s - self._changed_s)
+
+    def _sum_up(self, now_s: float) -> None:
+        self._sum_s, self._changed_s = self.waited_s(now_s), now_s
 
     def held_s(self, now_s: float) -> float:
         """Return for how many seconds at least one has waited, by the clock of `begin`."""

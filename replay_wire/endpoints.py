@@ -44,6 +44,7 @@ class MediaType(StrEnum):
     JSON = "application/json"
     PROBLEM_JSON = "application/problem+json"
     BYTES = "application/octet-stream"
+    TEXT = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Endpoint:
         method: HTTP method.
         path: with `{table}` where a table's name goes, `{name}` where that of parameters does.
         request: type of the body; `bytes` where it is no message, None where there is none.
-        reply: type of the answer's body; `bytes` where it is no message, None for 204.
+        reply: type of the answer's body; `bytes` or `str`, for a text, where it is no message, None
+            for 204.
         default: form of an answer whose client does not say which it wants.
         access: whom it lets in where authentication is on; the strictest unless it is told.
         body_optional: whether no body at all means a request of defaults.
@@ -64,7 +66,7 @@ class Endpoint:
     method: str
     path: str
     request: type[msgspec.Struct] | type[bytes] | None
-    reply: type[msgspec.Struct] | type[bytes] | None
+    reply: type[msgspec.Struct] | type[bytes] | type[str] | None
     default: MediaType = MediaType.JSON
     access: Access = ADMINS
     body_optional: bool = False
@@ -133,6 +135,7 @@ DELETE_CHECKPOINT: Final = Endpoint("DELETE", "/v1/checkpoints/{name}", None, No
 INFO: Final = Endpoint("GET", "/v1/info", None, messages.InfoReply, access=EVERY_ROLE)
 HEALTHZ: Final = Endpoint("GET", "/healthz", None, messages.HealthReply, access=PUBLIC)
 READYZ: Final = Endpoint("GET", "/readyz", None, messages.HealthReply, access=PUBLIC)
+METRICS: Final = Endpoint("GET", "/metrics", None, str, access=EVERY_ROLE)
 LIST_PARAMETERS: Final = Endpoint(
     "GET", "/v1/parameters", None, messages.ParametersList, access=ACTORS_AND_LEARNERS
 )

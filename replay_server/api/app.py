@@ -16,6 +16,7 @@ from replay_server.api import (
     checkpoints,
     docs_page,
     items,
+    metrics,
     openapi,
     page,
     parameters,
@@ -37,6 +38,7 @@ from replay_server.checkpointing import Checkpointing, finish
 from replay_server.errors import InvalidSpecError
 from replay_server.keeping import open_keeping
 from replay_server.memory.errors import ReplayError
+from replay_server.metrics import RequestCounts, ServerMetrics
 from replay_server.service import ReplayService
 from replay_server.settings import ServerSettings
 from replay_server.token_book import TokenBook
@@ -61,8 +63,9 @@ MessagePack, the others in JSON, unless asked otherwise. Errors are RFC 9457 pro
 def create_app(settings: ServerSettings) -> FastAPI:
     """Return the application.
 
-    Its service is `app.state.service`, and `app.state.tokens` the tokens that it takes, None
-    where nobody is asked who they are.
+    Its service is `app.state.service`, `app.state.requests` are the counts that it tells of
+    requests, and `app.state.tokens` the tokens that it takes, None where nobody is asked who they
+    are.
 
     Raises:
         InvalidSpecError: a table that the settings declare can't be made.
@@ -82,6 +85,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             service.tables.declare(name, convert(dict(values), TableSpec))
         except (WireFormatError, ReplayError) as error:
             raise InvalidSpecError(f"tables.{name}", str(error)) from error
+    requests = RequestCounts()
     app = DirectApp(
         [
             *items.routes(service),
@@ -89,6 +93,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             *parameters.routes(service),
             *checkpoints.routes(service, checkpointing),
             *activity.routes(service),
+            *metrics.routes(service, ServerMetrics(service, requests)),
         ],
         title="replay-server",
         version=__version__,
@@ -98,6 +103,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
+    app.state.requests = requests
     app.state.tokens = tokens
     app.router.routes += [*docs_page.routes(), *page.routes()]
     app.add_middleware(HeadAsGetMiddleware)

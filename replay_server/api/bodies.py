@@ -26,6 +26,7 @@ __all__ = [
     "read_bytes",
     "read_message",
     "send_answer",
+    "send_body",
     "send_pieces",
 ]
 
@@ -132,8 +133,20 @@ async def send_answer(
     else:
         body = [json_codec.encode_json(message)]
         form = MediaType.PROBLEM_JSON if isinstance(message, Problem) else form
+    await send_body(send, headers, status, body, form, extra_headers)
+
+
+async def send_body(
+    send: Send,
+    headers: RequestHeaders,
+    status: int,
+    body: list[Buffer],
+    content_type: str,
+    extra_headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send a body of that type, compressed where the client asks for it."""
     coding = headers.answer_coding()
-    sent = [(b"content-type", form.encode()), *extra_headers]
+    sent = [(b"content-type", content_type.encode()), *extra_headers]
     size = sum(memoryview(part).nbytes for part in body)
     if coding is not None and size >= SMALLEST_COMPRESSED_BYTES:
         whole = b"".join(body)

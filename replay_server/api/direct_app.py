@@ -53,6 +53,7 @@ class DirectApp(FastAPI):
             route = self._direct.get((scope["method"], path))
             if route is not None:
                 scope["path_params"] = names
+                scope["route"] = route
                 await route.app(scope, receive, send)  # asked anew: a guard may have come before it
                 return
         await super().__call__(scope, receive, send)

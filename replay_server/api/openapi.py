@@ -159,7 +159,7 @@ def _responses(endpoint: Endpoint, codes: tuple[ErrorCode, ...]) -> dict[int | s
     if endpoint is endpoints.CREATE_TABLE:
         responses[201] = {**success, "description": "Made."}
         responses[200] = {**success, "description": "One of an equal spec stood already."}
-    if endpoint.reply is bytes:
+    if endpoint is endpoints.GET_PARAMETERS:
         version = {"schema": {"type": "integer", "minimum": 1}}
         success["headers"] = {
             **header,
@@ -196,7 +196,11 @@ def _error_response(codes: list[ErrorCode], header: dict[str, Any]) -> dict[str,
     }
 
 
-def _content(endpoint: Endpoint, message: type[msgspec.Struct] | type[bytes]) -> dict[str, Any]:
+def _content(
+    endpoint: Endpoint, message: type[msgspec.Struct] | type[bytes] | type[str]
+) -> dict[str, Any]:
+    if issubclass(message, str):
+        return {MediaType.TEXT.value: {"schema": {"type": "string"}}}
     if not issubclass(message, msgspec.Struct):
         return {MediaType.BYTES.value: {"schema": {"type": "string", "format": "binary"}}}
     schema = {"$ref": _REF.format(name=message.__name__)}

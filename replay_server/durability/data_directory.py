@@ -99,6 +99,11 @@ class DataDirectory:
         """For how many seconds something has not been on the disk; None: the system sees to it."""
         return self._syncer.lag_s if self._power else None
 
+    @property
+    def journal(self) -> Journal:
+        """What changes are written to."""
+        return self._journal
+
     # -- tables ---------------------------------------------------------------------------------
 
     def make(self, name: str, description: Description) -> KeptTable:

@@ -128,7 +128,7 @@ class Journal:
 
         With `power` records are there for certain once they are synced, else at once.
         """
-        self.appended = 0
+        self.appended = self._appended_bytes = self._synced_bytes = 0
         self.is_scarce = False
         self._folder = folder
         self._files = files
@@ -145,6 +145,11 @@ class Journal:
     def number(self) -> int:
         """The last segment's number."""
         return self._last if self._segment is None else self._segment.head.number
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of the records appended since this object was made that no sync has reached."""
+        return self._appended_bytes - self._synced_bytes
 
     @property
     def size(self) -> int:
@@ -270,6 +275,7 @@ class Journal:
         header = HEADER.pack(size, check, segment.count, certain)
         self._files.write(segment.descriptor, [header, *payload], segment.size)
         segment.size += padded(HEADER.size + size)
+        self._appended_bytes += padded(HEADER.size + size)
         segment.count += 1
         self.appended += 1
 
@@ -277,8 +283,9 @@ class Journal:
         """Return when all that was appended is on the disk. For any thread."""
         segment = self._segment
         if segment is not None:
-            count = segment.count
+            count, appended_bytes = segment.count, self._appended_bytes
             self._files.sync(segment.descriptor)
+            self._synced_bytes = max(self._synced_bytes, appended_bytes)
             segment.certain = max(segment.certain, count)
 
     def close_segment(self, descriptor: int) -> None:

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.floors import Floors, floor_of, raise_floor
+from replay_server.durability.journal import Journal
 from replay_server.durability.layout import Layout
 from replay_server.durability.memo import Description, TableMemo
 from replay_server.durability.table_arrays import TableArrays
@@ -95,6 +96,10 @@ class Keeper(Protocol):
     def lag_s(self) -> float | None:
         """For how many seconds something has not been on the disk; None if nobody sees to it."""
 
+    @property
+    def journal(self) -> Journal | None:
+        """What changes are written to; None where nothing is."""
+
     def make(self, name: str, description: Description) -> StandingTable:
         """Make a table and keep it. Raises StorageFullError."""
 
@@ -147,6 +152,7 @@ class MemoryKeeper:
     mapped = False
     durability = "memory"
     lag_s: float | None = None
+    journal: Journal | None = None
 
     def __init__(self, build: Build, layout: Layout | None = None) -> None:
         """Keep tables that `build` makes; `layout`, of a directory of checkpoints, is closed."""

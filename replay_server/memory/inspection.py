@@ -7,7 +7,7 @@ from replay_server.memory.footprint import bytes_for
 from replay_server.memory.table import Table
 from replay_server.memory.writers import WriterLedger
 
-__all__ = ["full_bytes", "some_priorities", "writers_of"]
+__all__ = ["drawable_mass", "full_bytes", "some_priorities", "writers_of"]
 
 
 def full_bytes(table: Table) -> int:
@@ -30,3 +30,8 @@ def some_priorities(table: Table, most: int) -> Float64Array:
 def writers_of(table: Table) -> WriterLedger:
     """Return what a table remembers of those who insert."""
     return table._writers
+
+
+def drawable_mass(table: Table) -> float:
+    """Return the sum of the masses of what can be drawn, as the tree has it. Cost: O(1)."""
+    return table._priorities.tree.total

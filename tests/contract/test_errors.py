@@ -80,16 +80,6 @@ def test_a_path_that_is_none_is_not_found(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/metrics"),
-    ],
-)
-def test_what_comes_in_later_versions_is_not_found(peer: Peer, method: str, path: str):
-    assert peer.send(method, path, b"{}").code == "not_found"
-
-
-@pytest.mark.parametrize(
     ("method", "verb"),
     [("GET", ""), ("PATCH", ""), ("DELETE", ""), *(("POST", f"/{verb}") for verb in VERBS)],
 )

@@ -36,6 +36,8 @@ class Answer:
             assert 0 < len(problem["detail"]) <= _MOST_TOLD, problem
         elif endpoint.reply is None or self.status == 304:
             assert not self.body
+        elif endpoint.reply is str:
+            assert b"text" in self.headers[b"content-type"]
         elif issubclass(endpoint.reply, msgspec.Struct):
             assert self._document().keys() == set(endpoint.reply.__struct_fields__)
         else:

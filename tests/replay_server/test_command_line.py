@@ -47,7 +47,7 @@ def config(tmp_path: Path) -> Path:
     "arguments",
     [
         *(["--help"], ["-h"], ["serve", "--help"], ["token", "--help"]),
-        *(["tables", "--help"], ["checkpoint", "--help"]),
+        *(["tables", "--help"], ["checkpoint", "--help"], ["doctor", "--help"]),
     ],
 )
 def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str], arguments: list[str]):
@@ -174,6 +174,11 @@ def test_the_file_itself_may_be_named_by_the_environment(
         ["tables", "--server", "https://127.0.0.1:1", "--tls-ca", "no-such-file"],
         ["tables", "--server", "https://127.0.0.1:1", "--tls-ca", __file__],
         ["checkpoint", "--tables", "x"],
+        ["checkpoint", "--list", "--name", "x"],
+        ["tables", "--watch", "0"],
+        ["doctor", "--server", "ftp://x"],
+        ["doctor", "--token-file", "/dev/null"],
+        ["doctor", "--server", "https://127.0.0.1:1", "--tls-ca", "no-such-file"],
         ["serve", "--host", "0.0.0.0"],
         ["serve", "--host", "::"],
         ["serve", "--host", ""],

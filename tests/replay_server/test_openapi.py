@@ -22,7 +22,7 @@ ENDPOINTS = [value for value in vars(endpoints).values() if isinstance(value, En
 IDS = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
 EVERY_ENDPOINT = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 JSON, MSGPACK, PROBLEM = "application/json", "application/msgpack", "application/problem+json"
-BYTES = "application/octet-stream"
+BYTES, TEXT = "application/octet-stream", "text/plain"
 OF_NO_ENDPOINT = {
     ErrorCode.NOT_FOUND,
     ErrorCode.METHOD_NOT_ALLOWED,
@@ -117,8 +117,8 @@ def test_an_endpoint_has_its_bodies_in_both_forms(document: dict[str, Any], endp
             assert holder is None or "content" not in holder
             continue
         assert holder is not None
-        if message is bytes:
-            assert set(holder["content"]) == {BYTES}
+        if message in (bytes, str):
+            assert set(holder["content"]) == {BYTES if message is bytes else TEXT}
             continue
         assert next(iter(holder["content"])) == endpoint.default
         assert set(holder["content"]) == {JSON, MSGPACK}
@@ -160,7 +160,7 @@ def test_every_code_that_can_come_has_a_true_example(document: dict[str, Any]):
 def test_every_message_has_an_example():
     messages = {m for endpoint in ENDPOINTS for m in (endpoint.request, endpoint.reply) if m}
 
-    assert messages - {bytes} == set(EXAMPLES)
+    assert messages - {bytes, str} == set(EXAMPLES)
 
 
 def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, Any], tmp_path: Path):
@@ -183,6 +183,8 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
         answer = reply.read()
         if endpoint.reply is bytes:
             assert answer == b"bytes"
+        elif endpoint.reply is str:
+            assert answer.decode()
         elif endpoint.reply is not None and reply.status < 300:
             # The reply is of the type that the document says, and has the keys of its example.
             assert json_codec.decode_json(answer, endpoint.reply)
@@ -196,6 +198,7 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
         endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
         endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY,
         endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
+            endpoints.METRICS,
         endpoints.WRITE_CHECKPOINT, endpoints.LIST_CHECKPOINTS, endpoints.RESTORE_CHECKPOINT,
         endpoints.PUT_PARAMETERS, endpoints.GET_PARAMETERS, endpoints.LIST_PARAMETERS,
         endpoints.DELETE_PARAMETERS, endpoints.DELETE_CHECKPOINT, endpoints.DROP_TABLE,
@@ -204,7 +207,7 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
     connection.close()
     server.stop()
 
-    assert statuses == [201, 200, *[200] * 16, 201, *[200] * 5, *[204] * 3]
+    assert statuses == [201, 200, *[200] * 17, 201, *[200] * 5, *[204] * 3]
     assert {*in_order, endpoints.CREATE_TABLE} == set(ENDPOINTS)
 
 

@@ -225,6 +225,24 @@ def test_a_checkpoint_of_a_real_server_is_there_and_can_be_restored(run: Run, tm
         server.stop()
 
 
+def test_the_checkpoints_there_are_are_listed_and_none_is_written(run: Run, tmp_path: Path):
+    server = ServerProcess("--port=0", f"--data-dir={tmp_path}")
+    try:
+        listing = ("checkpoint", "--list", "--server", server.url)
+        assert run(*listing) == (0, "there are no checkpoints\n", "")
+        for name in ("first", "second"):
+            assert run("checkpoint", "--name", name, "--server", server.url)[0] == 0
+
+        code, out, err = run(*listing)
+
+        assert (code, err) == (0, "")
+        head, first, second = (line.split() for line in out.splitlines())
+        assert head == ["CHECKPOINT", "TABLES", "ROWS", "BYTES"]
+        assert (first[:3], second[:3]) == (["first", "0", "0"], ["second", "0", "0"])
+    finally:
+        server.stop()
+
+
 def test_a_server_without_a_data_directory_says_why_it_writes_no_checkpoint(
     own_server: ServerProcess, run: Run
 ):

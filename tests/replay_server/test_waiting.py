@@ -258,3 +258,21 @@ def test_inserts_and_draws_that_wait_are_counted_apart():
         await asyncio.gather(tasks[0], tasks[2])
 
     asyncio.run(scenario())
+
+
+def test_waits_sum_up_those_of_all_who_wait_and_the_time_in_which_any_does():
+    waits = Waits()
+
+    #  a  |------------|
+    #  b       |------------|          c |----
+    #     1    2       4    6            10   13
+    waits.begin(1.0)
+    waits.begin(2.0)
+    waits.end(4.0)
+    assert (waits.now, waits.begun) == (1, 2)
+    assert (waits.waited_s(5.0), waits.held_s(5.0)) == (3 + 3, 4)
+    waits.end(6.0)
+    assert (waits.waited_s(9.0), waits.held_s(9.0)) == (3 + 4, 5)
+    waits.begin(10.0)
+    assert (waits.waited_s(13.0), waits.held_s(13.0)) == (3 + 4 + 3, 5 + 3)
+    assert (waits.now, waits.begun) == (1, 3)
