@@ -14,7 +14,7 @@ from typing import Protocol
 
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
-from agent_client.learning.algorithm import Agent, LearnerStep
+from agent_client.learning.algorithm import Agent
 from agent_client.learning.config import ReplayConfig
 from agent_client.learning.rewards import limited
 from agent_client.learning.schedules import LinearSchedule
@@ -107,6 +107,7 @@ class TrainingProgress:
         best_episodes: episodes over which that mean was taken.
         best_step: environment step of those weights.
         solved: whether ``stop_return`` was confirmed.
+        learner_figures: what the newest gradient step told; empty before the first.
     """
 
     step: int = 0
@@ -116,6 +117,7 @@ class TrainingProgress:
     best_episodes: int = 0
     best_step: int = 0
     solved: bool = False
+    learner_figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -144,7 +146,6 @@ class TrainingLoop:
         rows_before: transitions that the table held before this loop.
         progress: where the run stands; given when a run is taken up again.
         stop_requested: set it from a signal handler to end the loop after the step under way.
-        last_learner_step: the newest gradient step, None before the first.
         replay_size: transitions in the table, as far as is known here.
     """
 
@@ -159,7 +160,6 @@ class TrainingLoop:
     rows_before: int = 0
     progress: TrainingProgress = field(default_factory=TrainingProgress)
     stop_requested: bool = False
-    last_learner_step: LearnerStep | None = None
     replay_size: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -189,8 +189,7 @@ class TrainingLoop:
     @property
     def figures(self) -> Mapping[str, float]:
         """What the agent tells of its exploration and of the newest gradient step, if any."""
-        newest = self.last_learner_step
-        return {**self.exploration, **({} if newest is None else newest.figures())}
+        return {**self.exploration, **self.progress.learner_figures}
 
     def run(self) -> StopReason:
         """Train until the plan is fulfilled or somebody sets ``stop_requested``.
@@ -253,9 +252,10 @@ class TrainingLoop:
             self._batches = self.open_batches(lambda: self.beta)
         batch = self._batches.next_tensors().stacked()
         transitions = transitions_of(batch)
-        self.last_learner_step = self.agent.learner.step(transitions, self.progress.step)
+        done = self.agent.learner.step(transitions, self.progress.step)
+        self.progress.learner_figures = dict(done.figures())
         if self.config.is_prioritized:
-            self._batches.update_priorities(batch.keys.numpy(), self.last_learner_step.priorities)
+            self._batches.update_priorities(batch.keys.numpy(), done.priorities)
 
     def _evaluate(self) -> None:
         evaluation = judge(self.agent, self.evaluation_environment, self.plan, self.progress)

@@ -9,7 +9,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -33,7 +33,9 @@ _FILES_KEY: Final = "agent_client.configuration_files"
 _ORDER: Final = ("resume", "config")  # the later one wins
 
 
-def settings_options(settings_class: type) -> Callable[[Command], Command]:
+def settings_options(
+    settings_class: type, *, without: Collection[str] = ()
+) -> Callable[[Command], Command]:
     """Return a decorator that gives a click command one option per field of a dataclass.
 
     A field's metadata may hold ``help``, ``choices`` and ``metavar``; its type and default
@@ -43,11 +45,14 @@ def settings_options(settings_class: type) -> Callable[[Command], Command]:
     Args:
         settings_class: a dataclass whose fields are str, int, float, bool or Path, or one of
             these or None.
+        without: fields that are no options of this command.
     """
 
     def decorate(command: Command) -> Command:
         hints = typing.get_type_hints(settings_class)
         for setting in reversed(dataclasses.fields(settings_class)):
+            if setting.name in without:
+                continue
             command = _option(setting, _without_none(hints[setting.name]))(command)
         return command
 

@@ -1,6 +1,6 @@
 """What the commands that train share: their options, the run these ask for, how it ended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,10 +56,12 @@ class RunRequest:
     resume: bool
 
 
-def run_options(kind: type[TrainSettings]) -> Callable[[Command], Command]:
+def run_options(
+    kind: type[TrainSettings], *, without: Collection[str] = ()
+) -> Callable[[Command], Command]:
     """Return a decorator that gives a command the settings of a run and all that goes with them."""
     decorators = (
-        settings_options(kind),
+        settings_options(kind, without=without),
         click.option(
             "--set",
             "set",
@@ -116,9 +118,10 @@ def report(request: RunRequest, result: "RunResult", console: Console) -> int:
     from agent_client.command_line.report import training_report
 
     if result.evaluation is None:
+        where = "its last checkpoint" if request.run.settings.deterministic else "there"
         complain(
             f"interrupted at step {result.progress.step}; "
-            f"agent-client {request.command} --resume {request.folder.path} goes on from there"
+            f"agent-client {request.command} --resume {request.folder.path} goes on from {where}"
         )
         return INTERRUPTED
     console.print(training_report(result, result.evaluation, request.run.preset, request.folder))
@@ -146,6 +149,7 @@ def _require_same_run(run: RunConfig, saved: RunConfig) -> None:
         ("env", saved.settings.env, run.settings.env),
         ("algorithm", saved.algorithm, run.algorithm),
         ("seed", saved.settings.seed, run.settings.seed),
+        ("deterministic", saved.settings.deterministic, run.settings.deterministic),
     ):
         if before != now:
             raise SettingsError(f"the run to resume has {name} {before!r}, not {now!r}")

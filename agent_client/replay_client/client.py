@@ -11,6 +11,7 @@ import httpx
 
 from agent_client.columns import Signature
 from agent_client.errors import ServerUnavailableError, ServerUnreachableError
+from agent_client.replay_client.checkpoint_verbs import CheckpointVerbs
 from agent_client.replay_client.parameter_verbs import ParameterVerbs
 from agent_client.replay_client.row_verbs import RowVerbs
 from agent_client.transport.channel import Channel
@@ -25,7 +26,7 @@ _READY_POLL_S: Final = 0.05
 _READY_POLL_LONGEST_S: Final = 0.5
 
 
-class ReplayClient(RowVerbs, ParameterVerbs):
+class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
     """Talks to one replay server. Thread-safe; a context manager that closes its connections."""
 
     def __init__(

@@ -4,6 +4,7 @@
     optimizer.safetensors, ...                   Adam's moments and counts, alike
     progress.json                                steps, episodes, best so far
     random_states.json                           Python, NumPy, PyTorch, actor
+    replay.json                                  of a deterministic run: which replay memory
 
 A checkpoint is written beside the old one and put in its place by renaming, so a run that is
 killed at any moment leaves one that is whole.
@@ -13,6 +14,7 @@ import dataclasses
 import json
 import random
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,32 @@ from agent_client.run_errors import CheckpointError
 from agent_client.training_loop import TrainingProgress
 
 
-def save_checkpoint(path: Path, agent: Agent, progress: TrainingProgress) -> None:
+@dataclass(frozen=True, slots=True)
+class ReplayCheckpoint:
+    """The replay memory that belongs to a checkpoint of a deterministic run.
+
+    Attributes:
+        name: of the checkpoint of the run's own server.
+        table: of the run, on that server.
+    """
+
+    name: str
+    table: str
+
+
+def save_checkpoint(
+    path: Path,
+    agent: Agent,
+    progress: TrainingProgress,
+    replay: ReplayCheckpoint | None = None,
+) -> None:
     """Write the state of ``agent`` and ``progress`` to the folder ``path``, replacing it whole.
 
     Args:
         path: the checkpoint's folder; its neighbours ``.new`` and ``.old`` are used meanwhile.
         agent: not modified.
         progress: where the run stands; not modified.
+        replay: the replay memory that belongs to it, if that is kept.
     """
     new, old = _neighbour(path, "new"), _neighbour(path, "old")
     shutil.rmtree(new, ignore_errors=True)
@@ -45,6 +66,8 @@ def save_checkpoint(path: Path, agent: Agent, progress: TrainingProgress) -> Non
     document = dataclasses.asdict(progress) | {"learner_steps": agent.learner.steps}
     _write_json(new / "progress.json", document)
     _write_json(new / "random_states.json", _random_states(agent.actor.generator))
+    if replay is not None:
+        _write_json(new / "replay.json", dataclasses.asdict(replay))
     if path.exists():
         shutil.rmtree(old, ignore_errors=True)
         path.rename(old)
@@ -79,6 +102,22 @@ def load_checkpoint(path: Path, agent: Agent) -> TrainingProgress:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(path, f"cannot be read: {error}") from error
     return progress
+
+
+def replay_of(path: Path) -> ReplayCheckpoint | None:
+    """Return the replay memory that belongs to the checkpoint at ``path``, if that is kept.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    path = _whole(path)
+    try:
+        document = json.loads((path / "replay.json").read_text(encoding="utf-8"))
+        return ReplayCheckpoint(**document)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(path, f"cannot be read: {error}") from error
 
 
 def load_best_weights(path: Path, network: nn.Module) -> None:

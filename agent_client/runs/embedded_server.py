@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -36,7 +37,7 @@ runpy.run_module("replay_server", run_name="__main__", alter_sys=True)
 class EmbeddedServer:
     """A replay server on a free port of the loopback interface; a context manager.
 
-    Its tables live in memory and go with it.
+    Its tables live in memory and go with it, but for checkpoints where it has a data directory.
 
     Attributes:
         url: where it serves, once entered.
@@ -48,6 +49,8 @@ class EmbeddedServer:
         ready_timeout_s: float = 120.0,
         stop_timeout_s: float = 10.0,
         command: tuple[str, ...] | None = None,
+        data_dir: Path | None = None,
+        restore: str | None = None,
     ) -> None:
         """Prepare a server; entering starts it.
 
@@ -56,6 +59,8 @@ class EmbeddedServer:
                 have to compile.
             stop_timeout_s: how long it may take to stop before it is killed.
             command: what to run instead of this package's server.
+            data_dir: where its checkpoints live; made if needed.
+            restore: name of one to begin with.
         """
         self.url = ""
         self._command = command or (
@@ -69,6 +74,8 @@ class EmbeddedServer:
             "0",
             "--log-level",
             "warning",
+            *(() if data_dir is None else ("--durability=memory", f"--data-dir={data_dir}")),
+            *(() if restore is None else (f"--restore={restore}",)),
         )
         self._ready_timeout_s = ready_timeout_s
         self._stop_timeout_s = stop_timeout_s

@@ -6,8 +6,9 @@
     tracker/             what the experiment tracker writes
     learning_curve.png   drawn at the end from metrics.csv
     evaluation.json      greedy episodes with the best weights
+    replay/              of a deterministic run: its own server's checkpoint of the replay memory
 
-The replay memory is not in here: it stays with the replay server. A run that is taken up
+Else the replay memory is not in here: it stays with the replay server. A run that is taken up
 again on an empty table first fills it to ``learning_starts`` transitions, and then goes on.
 """
 
@@ -48,6 +49,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """The folder of weights and state."""
         return self.path / "checkpoint"
+
+    @property
+    def replay(self) -> Path:
+        """The data directory of a deterministic run's own server."""
+        return self.path / "replay"
 
     @property
     def tracker(self) -> Path:

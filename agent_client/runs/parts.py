@@ -6,7 +6,7 @@ Each function makes one part from the complete configuration.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from agent_client.run_errors import ServerLostError, SettingsError, UnsuitableEn
 from agent_client.runs.checkpoint import save_checkpoint
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.settings import RunConfig
-from agent_client.training_loop import ObservedLoop, TrainingPlan, TrainingProgress
+from agent_client.training_loop import LoopObserver, ObservedLoop, TrainingPlan, TrainingProgress
 from replay_wire.bearer import find_token
 
 
@@ -93,6 +93,16 @@ def told_how_to_go_on(
         raise ServerLostError(folder.path, progress.step, str(error), command) from error
 
 
+class Checkpoints(LoopObserver, Protocol):
+    """Observes a loop and decides when to save."""
+
+    def begin(self, agent: Agent, progress: TrainingProgress) -> None:
+        """The loop is about to begin."""
+
+    def end(self, agent: Agent, progress: TrainingProgress, *, is_over: bool) -> None:
+        """The loop has ended, because the training ``is_over`` or was broken off."""
+
+
 class CheckpointAtEvaluations:
     """Observes a loop and saves a checkpoint after every evaluation."""
 
@@ -109,3 +119,10 @@ class CheckpointAtEvaluations:
     def on_evaluation(self, loop: ObservedLoop, evaluation: Evaluation) -> None:
         """Save."""
         save_checkpoint(self._path, loop.agent, loop.progress)
+
+    def begin(self, agent: Agent, progress: TrainingProgress) -> None:
+        """Nothing to save yet."""
+
+    def end(self, agent: Agent, progress: TrainingProgress, *, is_over: bool) -> None:
+        """Save, however it ended."""
+        save_checkpoint(self._path, agent, progress)

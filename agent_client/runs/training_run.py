@@ -5,7 +5,6 @@ loop do its work, and afterwards evaluates the best weights and draws the learni
 """
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
@@ -17,20 +16,17 @@ from agent_client.environments import Environment, frame_space
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.learning.algorithm import Agent
 from agent_client.learning.replay_table import transition_table_spec
-from agent_client.observations import drawn_columns
-from agent_client.prefetcher import Prefetcher
-from agent_client.replay_access import BatchSource
 from agent_client.replay_client import ReplayClient
 from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
 from agent_client.reporting.progress import ProgressDisplay
 from agent_client.reporting.trackers import open_tracker
-from agent_client.runs.checkpoint import load_checkpoint, save_checkpoint
-from agent_client.runs.embedded_server import EmbeddedServer
+from agent_client.runs.checkpoint import ReplayCheckpoint, load_checkpoint, replay_of
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.interrupts import stop_on_signals
 from agent_client.runs.parts import (
     CheckpointAtEvaluations,
+    Checkpoints,
     build_agent,
     connect,
     reached,
@@ -38,13 +34,18 @@ from agent_client.runs.parts import (
     told_how_to_go_on,
     training_plan,
 )
+from agent_client.runs.replay import open_replay, run_server
 from agent_client.runs.saved_policy import load_policy
 from agent_client.runs.settings import RunConfig
 from agent_client.runs.table import RunTable, open_run_table, own_table_name
+from agent_client.runs.whole_checkpoints import WholeCheckpoints
 from agent_client.seeding import EpisodePurpose, seed_everything
-from agent_client.training_loop import StopReason, TrainingLoop, TrainingProgress
-from agent_client.writer import RowWriter
-from agent_client.writer.step_writer import StepWriter
+from agent_client.training_loop import (
+    LoopObserver,
+    StopReason,
+    TrainingLoop,
+    TrainingProgress,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,14 @@ class RunResult:
     evaluation: Evaluation | None
 
 
-def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) -> RunResult:
+def train(
+    run: RunConfig,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    console: Console,
+    observers: tuple[LoopObserver, ...] = (),
+) -> RunResult:
     """Carry out a run.
 
     Args:
@@ -74,6 +82,7 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         folder: where its files go; unused unless ``resume``.
         resume: go on from the folder's checkpoint.
         console: where progress is shown.
+        observers: told what happens, after the run's own.
 
     Raises:
         UnsuitableEnvironmentError: the environment cannot be used.
@@ -94,15 +103,16 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     evaluation_environment = run_environment(run, settings.seed)
     algorithm = load_algorithm(run.algorithm)
     agent = build_agent(algorithm, run, environment, generator)
-    progress = TrainingProgress()
+    progress, kept = TrainingProgress(), None
     if resume:
         progress = load_checkpoint(folder.checkpoint, agent)
         progress.solved = progress.solved and reached(progress.best_return, run.stop_return)
+        kept = None if settings.server else replay_of(folder.checkpoint)
 
     with told_how_to_go_on(folder, progress, "train"), ExitStack() as stack:
-        url = settings.server or stack.enter_context(EmbeddedServer()).url
+        url = stack.enter_context(run_server(run, folder, kept))
         client = stack.enter_context(connect(url, settings.token_file, settings.tls_ca))
-        table = stack.enter_context(_open_table(client, run, environment))
+        table = stack.enter_context(_open_table(client, run, environment, kept))
         folder.create(run.to_toml())
         tracker = open_tracker(settings.tracker, folder.tracker)
         metrics = MetricsLog(
@@ -112,33 +122,46 @@ def train(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             resume_step=progress.step if resume else None,
         )
         display = ProgressDisplay(console, run.steps)
+        replay = open_replay(client, table.name, run, environment, stack)
+        checkpoints: Checkpoints = (
+            WholeCheckpoints(folder, client, table.name, replay.ordered)
+            if replay.ordered is not None and settings.server is None
+            else CheckpointAtEvaluations(folder)
+        )
         loop = TrainingLoop(
             environment=environment,
             evaluation_environment=evaluation_environment,
             agent=agent,
             config=run.config,
             plan=training_plan(run),
-            writer=StepWriter(
-                stack.enter_context(
-                    RowWriter(client, table.name, give_up_after_s=settings.patience)
-                )
-            ),
-            open_batches=_batches_of(client, table, run, environment, stack),
+            writer=replay.writer,
+            open_batches=replay.open_batches,
             observers=(
                 stack.enter_context(metrics),
                 stack.enter_context(display),
-                CheckpointAtEvaluations(folder),
+                checkpoints,
+                *observers,
             ),
-            rows_before=table.size,
+            # What a restored table holds are the run's own steps.
+            rows_before=table.size if kept is None else progress.step,
             progress=progress,
         )
         stack.enter_context(stop_on_signals(loop))
-        try:
-            stopped = loop.run()
-        finally:
-            save_checkpoint(folder.checkpoint, agent, progress)
+        stopped = _run(loop, checkpoints)
 
     return finish(run, folder, stopped, agent, progress, started)
+
+
+def _run(loop: TrainingLoop, checkpoints: Checkpoints) -> StopReason:
+    """Run a loop; however it ends, there is a checkpoint to go on from."""
+    is_over = False
+    checkpoints.begin(loop.agent, loop.progress)
+    try:
+        stopped = loop.run()
+        is_over = stopped is not StopReason.INTERRUPTED
+    finally:
+        checkpoints.end(loop.agent, loop.progress, is_over=is_over)
+    return stopped
 
 
 def finish(
@@ -199,7 +222,10 @@ def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) ->
 
 
 def _open_table(
-    client: ReplayClient, run: RunConfig, environment: Environment
+    client: ReplayClient,
+    run: RunConfig,
+    environment: Environment,
+    kept: ReplayCheckpoint | None,
 ) -> AbstractContextManager[RunTable]:
     settings = run.settings
     return open_run_table(
@@ -207,33 +233,7 @@ def _open_table(
         transition_table_spec(
             run.config, frame_space(environment), environment.action_space, settings.seed
         ),
-        name=settings.table,
+        name=settings.table if kept is None else kept.table,
         own_name=own_table_name(settings.env, run.algorithm, settings.seed),
         keep=settings.keep_table,
     )
-
-
-def _batches_of(
-    client: ReplayClient,
-    table: RunTable,
-    run: RunConfig,
-    environment: Environment,
-    stack: ExitStack,
-) -> Callable[[Callable[[], float]], BatchSource]:
-    """Return what opens the prefetcher once it is needed, to be closed with ``stack``."""
-
-    def open_batches(beta: Callable[[], float]) -> BatchSource:
-        return stack.enter_context(
-            Prefetcher(
-                client,
-                table.name,
-                run.config.batch_size,
-                beta=beta,
-                columns=drawn_columns(environment.observation_space),
-                # Stacked frames repeat each other; single ones are not worth the indices.
-                layout="indexed" if run.config.frame_stack > 1 else "stacked",
-                timeout_s=run.settings.patience,
-            )
-        )
-
-    return open_batches

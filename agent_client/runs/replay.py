@@ -1,0 +1,105 @@
+"""The replay memory of a run: its server, how its steps go there, and how batches come from it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from agent_client.batches.draws import Layout
+from agent_client.environments import Environment
+from agent_client.observations import drawn_columns
+from agent_client.prefetcher import Prefetcher
+from agent_client.replay_access import BatchSource, EpisodeWriter
+from agent_client.replay_client import ReplayClient
+from agent_client.runs.checkpoint import ReplayCheckpoint
+from agent_client.runs.embedded_server import EmbeddedServer
+from agent_client.runs.folder import RunFolder
+from agent_client.runs.ordered_replay import OrderedReplay
+from agent_client.runs.settings import RunConfig
+from agent_client.runs.whole_checkpoints import own_kept_server
+from agent_client.writer import RowWriter
+from agent_client.writer.step_writer import StepWriter
+
+
+@dataclass(frozen=True, slots=True)
+class RunReplay:
+    """What a training loop takes of a table.
+
+    Attributes:
+        writer: takes its steps.
+        open_batches: as the loop has it.
+        ordered: both of them, where the run is deterministic.
+    """
+
+    writer: EpisodeWriter
+    open_batches: Callable[[Callable[[], float]], BatchSource]
+    ordered: OrderedReplay | None = None
+
+
+@contextmanager
+def run_server(run: RunConfig, folder: RunFolder, kept: ReplayCheckpoint | None) -> Iterator[str]:
+    """Give the URL of a run's server for the time of a ``with`` block.
+
+    Args:
+        run: names a server, or else has one of its own.
+        folder: of the run; a deterministic run's own server keeps its checkpoint there.
+        kept: what that begins with; None begins empty.
+
+    Raises:
+        EmbeddedServerError: the run's own server does not start.
+    """
+    if run.settings.server is not None:
+        yield run.settings.server
+    elif run.settings.deterministic:
+        with own_kept_server(folder, kept) as url:
+            yield url
+    else:
+        with EmbeddedServer() as server:
+            yield server.url
+
+
+def open_replay(
+    client: ReplayClient, table: str, run: RunConfig, environment: Environment, stack: ExitStack
+) -> RunReplay:
+    """Return a run's access to a table, to be closed with ``stack``.
+
+    Args:
+        client: kept, not closed.
+        table: its name.
+        run: tells batches, and whether they are to come in a fixed order.
+        environment: tells the columns.
+        stack: closes what is opened.
+    """
+    settings = run.settings
+    rows = stack.enter_context(RowWriter(client, table, give_up_after_s=settings.patience))
+    writer = StepWriter(rows)
+    columns = drawn_columns(environment.observation_space)
+    # Stacked frames repeat each other; single ones are not worth the indices.
+    layout: Layout = "indexed" if run.config.frame_stack > 1 else "stacked"
+    if settings.deterministic:
+        ordered = stack.enter_context(
+            OrderedReplay(
+                writer,
+                client,
+                table,
+                run.config.batch_size,
+                columns=columns,
+                layout=layout,
+                timeout_s=settings.patience,
+            )
+        )
+        return RunReplay(ordered, ordered.open, ordered)
+
+    def open_batches(beta: Callable[[], float]) -> BatchSource:
+        return stack.enter_context(
+            Prefetcher(
+                client,
+                table,
+                run.config.batch_size,
+                beta=beta,
+                columns=columns,
+                layout=layout,
+                timeout_s=settings.patience,
+            )
+        )
+
+    return RunReplay(writer, open_batches)
