@@ -18,7 +18,7 @@ from agent_client.runs.settings import TrainSettings, resolve
 SETTINGS = (
     "--env", "CartPole-v1", "--tracker", "none", "--evaluation-period", "150",
     "--evaluation-episodes", "3", "--stop-return", "inf", "--deterministic",
-    "--set", "learning_starts=100", "--set", "update_period=4", "--set", "updates_per_round=2",
+    "--set", "learning_starts=100", "--set", "update_period=40", "--set", "updates_per_round=16",
     "--set", "hidden_units=16", "--set", "replay_capacity=400", "--set", "n_step=2",
 )  # fmt: skip
 WAIT_S = 120.0
@@ -88,7 +88,7 @@ def test_a_killed_run_ends_where_the_uninterrupted_run_ends(tmp_path: Path) -> N
     one, other = RunFolder(tmp_path / "one"), RunFolder(tmp_path / "other")
     run_killed((*SETTINGS, "--steps", "700"), one)
 
-    run_killed((*SETTINGS, "--steps", "700"), other, 150)
+    run_killed((*SETTINGS, "--steps", "700"), other, 450)
 
     assert outcome(other)["rows"] == outcome(one)["rows"]
     assert outcome(other) == outcome(one)
