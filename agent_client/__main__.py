@@ -20,6 +20,7 @@ from agent_client.command_line.options import CONTEXT_SETTINGS, config_option
 from agent_client.command_line.plot import plot
 from agent_client.command_line.record import record
 from agent_client.command_line.run_request import report, run_asked_for, run_options
+from agent_client.command_line.tune import tune
 from agent_client.errors import ReplayClientError
 from agent_client.run_errors import RunError, RunRequestError
 from agent_client.runs.folder import RunFolder
@@ -89,7 +90,7 @@ def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> i
     return 0
 
 
-for command in (act, learn, record, plot, export):
+for command in (act, learn, tune, record, plot, export):
     cli.add_command(command)
 
 

@@ -68,7 +68,7 @@ def tune(
     context: click.Context,
     /,
     *,
-    set: tuple[str, ...],  # noqa: A002 - the option's name
+    set: tuple[str, ...],
     tuned: tuple[str, ...],
     trials: int,
     jobs: int,

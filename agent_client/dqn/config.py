@@ -12,12 +12,15 @@ from agent_client.learning.config import (
     COUNT,
     FINITE,
     FRACTION,
+    LAYERS,
     NOT_NEGATIVE,
     POSITIVE,
     RATE,
     STEPS,
     Range,
     ReplayConfig,
+    Search,
+    among,
     hyperparameter,
 )
 
@@ -49,7 +52,7 @@ class DQNConfig(ReplayConfig):
     algorithm: ClassVar[str] = "dqn"
 
     hidden_units: tuple[int, ...] = hyperparameter(
-        (256, 256), "units of each hidden layer, input to output", COUNT
+        (256, 256), "units of each hidden layer, input to output", COUNT, search=LAYERS
     )
     convolution_channels: tuple[int, ...] = hyperparameter(
         (), "filters of each convolution over images; none: as suits their size", COUNT
@@ -61,15 +64,21 @@ class DQNConfig(ReplayConfig):
         (1,), "pixels between places of those filters; one number is for all", COUNT
     )
     layer_norm: bool = hyperparameter(
-        False, "normalize hidden layers, which keeps values from growing without end"
+        False,
+        "normalize hidden layers, which keeps values from growing without end",
+        search=among(True, False),
     )
     learning_rate: float = hyperparameter(
-        1e-3, "step size of Adam at the first learner step", POSITIVE
+        1e-3,
+        "step size of Adam at the first learner step",
+        POSITIVE,
+        search=Search(1e-4, 3e-3, log=True),
     )
     learning_rate_final: float = hyperparameter(
         1e-3,
         "step size of Adam after learning_rate_decay_steps; equal to learning_rate: constant",
         POSITIVE,
+        search=Search(3e-5, 1e-3, log=True),
     )
     learning_rate_decay_steps: int = hyperparameter(
         50_000, "environment steps over which the step size falls linearly", STEPS
@@ -81,7 +90,9 @@ class DQNConfig(ReplayConfig):
         True, "choose the next action by the online network, value it by the target network"
     )
     dueling: bool = hyperparameter(
-        False, "value of an observation and advantages of actions in streams of their own"
+        False,
+        "value of an observation and advantages of actions in streams of their own",
+        search=among(True, False),
     )
     categorical: bool = hyperparameter(
         False, "learn probabilities of returns from value_min to value_max: C51"
@@ -91,7 +102,9 @@ class DQNConfig(ReplayConfig):
     value_min: float = hyperparameter(-10.0, "least return that has a probability", FINITE)
     value_max: float = hyperparameter(10.0, "largest return that has a probability", FINITE)
     noisy: bool = hyperparameter(
-        False, "explore by learned noise on the head's weights, and not by epsilon"
+        False,
+        "explore by learned noise on the head's weights, and not by epsilon",
+        search=among(True, False),
     )
     noise_scale: float = hyperparameter(
         0.5, "that noise's standard deviation at first, times the root of inputs", NOT_NEGATIVE
@@ -100,7 +113,10 @@ class DQNConfig(ReplayConfig):
         50, "learner steps between updates of the target network", COUNT
     )
     target_update_rate: float = hyperparameter(
-        1.0, "part of the way to the online network, over 0 to 1; 1 is a copy, less is Polyak", RATE
+        1.0,
+        "part of the way to the online network, over 0 to 1; 1 is a copy, less is Polyak",
+        RATE,
+        search=Search(0.003, 1.0, log=True),
     )
     huber_delta: float = hyperparameter(
         1.0, "absolute TD error, in returns, from which the loss grows linearly", POSITIVE
@@ -113,7 +129,10 @@ class DQNConfig(ReplayConfig):
         0.05, "probability of a random action in the end", FRACTION
     )
     epsilon_decay_steps: int = hyperparameter(
-        10_000, "environment steps over which that probability falls linearly", STEPS
+        10_000,
+        "environment steps over which that probability falls linearly",
+        STEPS,
+        search=Search(1_000, 50_000, log=True),
     )
 
     def __post_init__(self) -> None:

@@ -33,15 +33,48 @@ NOT_NEGATIVE: Final = Range("0 or more and finite", lambda value: 0.0 <= value <
 FINITE: Final = Range("finite", lambda value: abs(value) < float("inf"))
 
 
-def hyperparameter(default: Any, help_text: str, allowed: Range | None = None) -> Any:
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where ``agent-client tune`` looks for a hyper-parameter's value; well within its range.
+
+    Attributes:
+        low: the least value.
+        high: the largest; whole numbers where both are.
+        log: whether equal ratios count as equally far, and not equal differences.
+        choices: the values, as texts that ``--set`` takes, where no line joins them.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[str, ...] = ()
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a value is one; among choices, of the texts."""
+        return value in self.choices if self.choices else self.low <= value <= self.high
+
+
+def among(*choices: object) -> Search:
+    """Return a search among values, each in the form that ``--set`` takes."""
+    return Search(choices=tuple(str(choice).lower() for choice in choices))
+
+
+LAYERS: Final = among("64,64", "128,128", "256,256")
+
+
+def hyperparameter(
+    default: Any, help_text: str, allowed: Range | None = None, search: Search | None = None
+) -> Any:
     """Return a dataclass field for a hyper-parameter.
 
     Args:
         default: what suits small observation vectors and short training.
         help_text: what it means, with its unit.
         allowed: its range; None allows every value of its type.
+        search: where tuning looks; None leaves it as it is.
     """
-    return dataclasses.field(default=default, metadata={"help": help_text, "range": allowed})
+    metadata = {"help": help_text, "range": allowed, "search": search}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +91,18 @@ class ReplayConfig:
     algorithm: ClassVar[str] = ""
     """What ``--algorithm`` calls the one whose hyper-parameters these are."""
 
-    batch_size: int = hyperparameter(64, "transitions per learner step", COUNT)
-    discount: float = hyperparameter(
-        0.99, "what a reward is worth one step later, 0 to 1", FRACTION
+    batch_size: int = hyperparameter(
+        64, "transitions per learner step", COUNT, search=among(32, 64, 128, 256)
     )
-    n_step: int = hyperparameter(1, "steps whose rewards a transition sums up", COUNT)
+    discount: float = hyperparameter(
+        0.99,
+        "what a reward is worth one step later, 0 to 1",
+        FRACTION,
+        search=among(0.97, 0.98, 0.99, 0.995, 0.999),
+    )
+    n_step: int = hyperparameter(
+        1, "steps whose rewards a transition sums up", COUNT, search=Search(1, 5)
+    )
     frame_stack: int = hyperparameter(
         1, "observations in a row that the network sees at once", COUNT
     )
@@ -78,7 +118,10 @@ class ReplayConfig:
         NOT_NEGATIVE,
     )
     priority_exponent: float = hyperparameter(
-        0.6, "how strongly priorities tell; 0 draws uniformly", NOT_NEGATIVE
+        0.6,
+        "how strongly priorities tell; 0 draws uniformly",
+        NOT_NEGATIVE,
+        search=Search(0.0, 1.0),
     )
     epsilon_priority: float = hyperparameter(
         0.01,
@@ -86,7 +129,10 @@ class ReplayConfig:
         NOT_NEGATIVE,
     )
     importance_exponent_start: float = hyperparameter(
-        0.4, "how far importance weights undo the priorities at first, 0 to 1", FRACTION
+        0.4,
+        "how far importance weights undo the priorities at first, 0 to 1",
+        FRACTION,
+        search=Search(0.2, 1.0),
     )
     importance_exponent_final: float = hyperparameter(
         1.0, "the same after importance_anneal_steps; 1 undoes the bias wholly", FRACTION

@@ -10,10 +10,12 @@ from typing import ClassVar
 from agent_client.learning.config import (
     COUNT,
     FINITE,
+    LAYERS,
     POSITIVE,
     RATE,
     STEPS,
     ReplayConfig,
+    Search,
     hyperparameter,
     with_default,
 )
@@ -38,15 +40,25 @@ class SACConfig(ReplayConfig):
     priority_exponent: float = with_default(0.0, "priority_exponent")
 
     hidden_units: tuple[int, ...] = hyperparameter(
-        (256, 256), "units of each hidden layer of policy and critics, input to output", COUNT
+        (256, 256),
+        "units of each hidden layer of policy and critics, input to output",
+        COUNT,
+        search=LAYERS,
     )
-    policy_learning_rate: float = hyperparameter(3e-4, "step size of the policy's Adam", POSITIVE)
-    critic_learning_rate: float = hyperparameter(3e-4, "step size of the critics' Adam", POSITIVE)
+    policy_learning_rate: float = hyperparameter(
+        3e-4, "step size of the policy's Adam", POSITIVE, search=Search(1e-4, 3e-3, log=True)
+    )
+    critic_learning_rate: float = hyperparameter(
+        3e-4, "step size of the critics' Adam", POSITIVE, search=Search(1e-4, 3e-3, log=True)
+    )
     temperature_learning_rate: float = hyperparameter(
-        3e-4, "step size of the temperature's Adam", POSITIVE
+        3e-4, "step size of the temperature's Adam", POSITIVE, search=Search(1e-4, 3e-3, log=True)
     )
     target_update_rate: float = hyperparameter(
-        0.005, "part of the way that the target critics follow at each learner step", RATE
+        0.005,
+        "part of the way that the target critics follow at each learner step",
+        RATE,
+        search=Search(0.001, 0.05, log=True),
     )
     initial_temperature: float = hyperparameter(
         1.0, "what a nat of entropy is worth at first, in returns", POSITIVE
@@ -55,7 +67,10 @@ class SACConfig(ReplayConfig):
         True, "move the temperature so that the policy keeps the target entropy"
     )
     target_entropy_per_dimension: float = hyperparameter(
-        -1.0, "nats that the policy should keep for each dimension of an action", FINITE
+        -1.0,
+        "nats that the policy should keep for each dimension of an action",
+        FINITE,
+        search=Search(-2.0, -0.2),
     )
     random_steps: int = hyperparameter(
         1_000, "environment steps at first in which actions are uniformly random", STEPS

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from agent_client.runs.settings import RunConfig, run_config_from
 from agent_client.runs.folder import RunFolder
+from agent_client.runs.settings import RunConfig, run_config_from
 from agent_client.tuning.search_space import SearchSpace
 from agent_client.tuning.study import StudyFolder, finished
 
@@ -37,9 +37,7 @@ def write_report(study: optuna.Study, folder: StudyFolder, space: SearchSpace) -
     written = [folder.trials.name]
     complete = ranked(trials)
     if complete:
-        document = run_config_from(
-            RunFolder(folder.trial(complete[0].number)).read_config()
-        )
+        document = run_config_from(RunFolder(folder.trial(complete[0].number)).read_config())
         folder.best.write_bytes(tomli_w.dumps(_as_config(document)).encode())
         written.append(folder.best.name)
     if len(complete) >= _FEWEST_FOR_IMPORTANCES and len({one.value for one in complete}) > 1:

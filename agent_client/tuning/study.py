@@ -88,9 +88,7 @@ class StudyFolder:
             yield
 
 
-def open_study(
-    folder: StudyFolder, name: str, run: RunConfig, space: SearchSpace
-) -> optuna.Study:
+def open_study(folder: StudyFolder, name: str, run: RunConfig, space: SearchSpace) -> optuna.Study:
     """Return a study, new or as it was left.
 
     What was under way when it was left is tried again. A new one begins with the preset's values.

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import optuna
@@ -102,7 +103,7 @@ def carry_out(study: optuna.Study, tuning: Tuning, trial: optuna.Trial) -> str:
         return f"trial {trial.number}: {error}"
     try:
         folder = RunFolder(tuning.folder.trial(trial.number))
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             result = train(
                 run,
                 folder,

@@ -18,7 +18,7 @@ from agent_client.runs.settings import TrainSettings, resolve
 SETTINGS = (
     "--env", "CartPole-v1", "--tracker", "none", "--evaluation-period", "150",
     "--evaluation-episodes", "3", "--stop-return", "inf", "--deterministic",
-    "--set", "learning_starts=100", "--set", "update_period=40", "--set", "updates_per_round=16",
+    "--set", "learning_starts=100", "--set", "update_period=100", "--set", "updates_per_round=40",
     "--set", "hidden_units=16", "--set", "replay_capacity=400", "--set", "n_step=2",
 )  # fmt: skip
 WAIT_S = 120.0

@@ -146,10 +146,13 @@ def test_at_rest_nothing_is_under_way_and_no_priority_is_left() -> None:
         replay.next_tensors()
         replay.update_priorities(KEYS, PRIORITIES)
 
+        server.done.clear()
         replay.come_to_rest()
+        rested = server.done.copy()
         server.done.clear()
         again = replay.next_tensors()
 
+    assert rested[-2:] == ["flush", "priorities of [1]"]
     assert int(again.keys[0]) == 3  # the second was dropped
     assert server.done[:2] == ["flush", "draw 3 beta 1.0"]
 
