@@ -77,10 +77,15 @@ class TrainSettings:
         None, "Steps between evaluations.  [default: preset]", metavar="N"
     )
     evaluation_episodes: int = setting(100, "Greedy episodes at the end.", metavar="N")
-    deterministic: bool = setting(False, "Repeat exactly by seed, also over --resume; slower.")
+    deterministic: bool = setting(False, "Repeat exactly, by seed and over --resume.")
     seed: int = setting(0, "Seed of everything random.", metavar="N")
     out: Path | None = setting(None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR")
-    tracker: str = setting("tensorboard", "Who else gets the metrics.", choices=tuple(TRACKERS))
+    tracker: str = setting(
+        "tensorboard",
+        f"Who else gets the metrics: {', '.join(TRACKERS)}.",
+        choices=tuple(TRACKERS),
+        metavar="NAME",
+    )
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; the names are checked where they are used."""
