@@ -15,6 +15,9 @@ for wanted in "$@"; do
         sed -i "/^$name /d" "$REPLAY_SERVER_TOKENS"
     fi
     replay-server token --role "$role" --name "$name" > "$file.new"
+    case $(stat -c %A "${file%/*}") in
+        d???r-x*) chmod g+r "$file.new" ;; # a folder that is open to its group
+    esac
     mv "$file.new" "$file"
     echo "made the token of $name ($role): $file"
 done
