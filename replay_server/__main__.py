@@ -151,8 +151,8 @@ def _token(role: str, name: str, tokens: Path) -> None:
         raise click.UsageError(str(error)) from error
     if sys.stdout.isatty():  # a person reads it, no script
         click.echo(
-            f"{name} is in {tokens} as {role}. The line above is shown this once: keep it. A server "
-            "that runs with the file takes it after a SIGHUP.",
+            f"{name} is in {tokens} as {role}. Keep the line above: it is shown this once. "
+            "A server that runs with the file takes it after a SIGHUP.",
             err=True,
         )
 
