@@ -29,7 +29,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin replay \
     && install --directory --owner=replay --group=replay /data \
     && install --directory --owner=replay --group=replay --mode=0700 \
-        /tokens/hashes /tokens/agent /tokens/people \
+        /tokens/hashes /tokens/agent /tokens/actor /tokens/people \
     && install --directory --owner=replay --group=replay --mode=0750 /tokens/monitoring
 COPY --from=builder /opt/replay /opt/replay
 # The kernels are compiled for any processor of the architecture: those made for the one that builds

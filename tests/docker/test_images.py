@@ -98,7 +98,11 @@ class Project:
         return done.stdout
 
     def container(self, service: str) -> str:
-        return self._only("ps", "--all", "--quiet", "--no-trunc", "--filter", service=service)
+        (found,) = self.containers(service)
+        return found
+
+    def containers(self, service: str) -> list[str]:
+        return self._all("ps", "--all", "--quiet", "--no-trunc", "--filter", service=service)
 
     def image(self, service: str) -> str:
         separators = ("-", "_")  # of Compose 2 and of Compose 1
@@ -107,11 +111,10 @@ class Project:
                 return image
         raise LookupError(f"no image of {service}")
 
-    def _only(self, *command: str, service: str) -> str:
+    def _all(self, *command: str, service: str) -> list[str]:
         project = f"label=com.docker.compose.project={self.name}"
         which = f"label=com.docker.compose.service={service}"
-        (found,) = docker(*command, project, "--filter", which).stdout.split()
-        return found
+        return docker(*command, project, "--filter", which).stdout.split()
 
 
 @pytest.fixture(scope="module")
@@ -251,10 +254,33 @@ def test_agent_learns_cartpole_through_the_server(project: Project, tmp_path: Pa
     assert seconds < STOPPED_WITHIN_S
 
 
+def test_four_actors_and_a_learner_learn_cartpole(project: Project, tmp_path: Path) -> None:
+    project.compose(
+        "up", "--build", "--detach", "--scale", "actor=4", "learner", "actor",
+        within_s=BUILD_WITHIN_S,
+    )  # fmt: skip
+    learner = project.container("learner")
+
+    code = docker("wait", learner).stdout.strip()
+
+    assert code == "0", logs(learner)
+    docker("cp", f"{learner}:/results/runs", str(tmp_path))
+    newest = max((tmp_path / "runs").iterdir(), key=lambda run: run.name[-15:])
+    assert json.loads((newest / "evaluation.json").read_text())["mean_return"] >= 475.0
+    told = []
+    for actor in project.containers("actor"):
+        assert docker("wait", actor).stdout.strip() == "0", logs(actor)
+        told.append(logs(actor).splitlines()[-1])
+    numbers = sorted(line.split()[1] for line in told)
+    assert numbers == ["0", "1", "2", "3"], told
+
+
 def test_services_may_do_no_more_than_they_need(project: Project) -> None:
     project.compose("up", "--no-start", "--no-build")
 
-    for service in ("server", "agent"):
+    project.compose("up", "--no-start", "--no-build", "learner", "actor")
+
+    for service in ("server", "agent", "learner", "actor"):
         host = inspect(project.container(service))["HostConfig"]
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
