@@ -39,6 +39,14 @@ class DrawnBatch(Protocol):
         """[B] float32 importance weights."""
 
     @property
+    def ages(self) -> Tensor:
+        """[B] int64, rows inserted into the table since each."""
+
+    @property
+    def times_sampled(self) -> Tensor:
+        """[B] int32, how often each has been drawn, this time included."""
+
+    @property
     def columns(self) -> Mapping[str, Tensor]:
         """The columns of ``observations.drawn_columns``, each [B, ...]."""
 

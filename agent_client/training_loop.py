@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from agent_client.draw_statistics import draw_figures, with_draw
 from agent_client.environments import Environment
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.learning.algorithm import Agent
 from agent_client.learning.config import ReplayConfig
+from agent_client.learning.freshness import faded
 from agent_client.learning.rewards import limited
 from agent_client.learning.schedules import LinearSchedule
 from agent_client.learning.transitions import TransitionBatch
@@ -50,7 +52,7 @@ class ObservedLoop(Protocol):
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """What is told of exploration and of the newest gradient step, if any."""
+        """What is told of exploration, of the newest gradient step, if any, and of draws."""
 
 
 class LoopObserver(Protocol):
@@ -108,6 +110,7 @@ class TrainingProgress:
         best_step: environment step of those weights.
         solved: whether ``stop_return`` was confirmed.
         learner_figures: what the newest gradient step told; empty before the first.
+        draws: what is known of all draws, as ``draw_statistics.with_draw`` has it.
     """
 
     step: int = 0
@@ -118,6 +121,7 @@ class TrainingProgress:
     best_step: int = 0
     solved: bool = False
     learner_figures: dict[str, float] = field(default_factory=dict)
+    draws: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -188,8 +192,10 @@ class TrainingLoop:
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """What the agent tells of its exploration and of the newest gradient step, if any."""
-        return {**self.exploration, **self.progress.learner_figures}
+        """What is told of exploration, of the newest gradient step, if any, and of draws."""
+        progress = self.progress
+        drawn = draw_figures(progress.draws, max(progress.step, self._rows))
+        return {**self.exploration, **progress.learner_figures, **drawn}
 
     def run(self) -> StopReason:
         """Train until the plan is fulfilled or somebody sets ``stop_requested``.
@@ -251,11 +257,14 @@ class TrainingLoop:
             self.writer.flush()
             self._batches = self.open_batches(lambda: self.beta)
         batch = self._batches.next_tensors().stacked()
+        self.progress.draws = with_draw(self.progress.draws, batch)
         transitions = transitions_of(batch)
         done = self.agent.learner.step(transitions, self.progress.step)
         self.progress.learner_figures = dict(done.figures())
         if self.config.is_prioritized:
-            self._batches.update_priorities(batch.keys.numpy(), done.priorities)
+            half_life = self.config.priority_half_life
+            priorities = faded(done.priorities, batch.ages.numpy(), half_life)
+            self._batches.update_priorities(batch.keys.numpy(), priorities)
 
     def _evaluate(self) -> None:
         evaluation = judge(self.agent, self.evaluation_environment, self.plan, self.progress)

@@ -22,6 +22,7 @@ from agent_client.distributed.meeting_point import (
 )
 from agent_client.distributed.weights import RunNews, encode_weights
 from agent_client.distributed.weights_publisher import WeightsPublisher
+from agent_client.draw_statistics import DRAW_FIGURES
 from agent_client.environments import Environment, frame_space
 from agent_client.learning.config import ReplayConfig
 from agent_client.learning.replay_table import transition_table_spec
@@ -77,6 +78,10 @@ def learn(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         raise SettingsError("learn needs --server: the one that the actors insert to")
     if run.algorithm != "dqn":
         raise SettingsError(f"learn knows the algorithm 'dqn' only, not {run.algorithm!r}")
+    if run.config.fresh_share:
+        raise SettingsError("learn has no fresh_share: actors write to one table")
+    if 0 < run.config.max_times_sampled <= samples_per_insert(run.config, settings):
+        raise SettingsError("max_times_sampled must be above samples_per_insert")
     if not resume:
         folder.require_unused()
     # Matrices this small are done before a second thread has woken up.
@@ -101,7 +106,7 @@ def learn(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
             metrics = MetricsLog(
                 folder.metrics,
                 open_tracker(settings.tracker, folder.tracker),
-                algorithm.figures,
+                (*algorithm.figures, *DRAW_FIGURES),
                 resume_step=progress.step if resume else None,
             )
             publisher = stack.enter_context(WeightsPublisher(client, name))
@@ -181,7 +186,7 @@ def samples_per_insert(config: ReplayConfig, settings: Any) -> float:
     asked: float | None = settings.samples_per_insert
     if asked is not None:
         return asked
-    return config.batch_size * config.updates_per_round / config.update_period
+    return config.draws_per_step
 
 
 def _make_tables(client: ReplayClient, name: str, spec: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from agent_client.distributed.actors_log import EndedEpisode
+from agent_client.draw_statistics import draw_figures, with_draw
 from agent_client.environments import Environment
 from agent_client.errors import (
     BatchTimeoutError,
@@ -17,8 +18,9 @@ from agent_client.errors import (
     ServerUnavailableError,
     ServerUnreachableError,
 )
-from agent_client.learning.algorithm import Agent, LearnerStep
+from agent_client.learning.algorithm import Agent
 from agent_client.learning.config import ReplayConfig
+from agent_client.learning.freshness import faded
 from agent_client.learning.schedules import LinearSchedule
 from agent_client.replay_access import BatchSource
 from agent_client.training_loop import (
@@ -69,7 +71,6 @@ class LearningLoop:
         ask_interval_s: seconds between questions to ``actors``.
         progress: where the run stands; given when a run is taken up again.
         stop_requested: set it from a signal handler to end the loop after the step under way.
-        last_learner_step: the newest gradient step, None before the first.
         epsilon: of the actor whose episode was heard of last.
         replay_size: items in the table when it was last asked.
         is_waiting: whether the last draw found too few new steps in the table.
@@ -88,7 +89,6 @@ class LearningLoop:
     ask_interval_s: float = ASK_INTERVAL_S
     progress: TrainingProgress = field(default_factory=TrainingProgress)
     stop_requested: bool = False
-    last_learner_step: LearnerStep | None = field(default=None, init=False)
     epsilon: float = field(default=0.0, init=False)
     replay_size: int = field(default=0, init=False)
     is_waiting: bool = field(default=False, init=False)
@@ -119,9 +119,10 @@ class LearningLoop:
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """What is told of exploration and of the newest gradient step, if any."""
-        newest = self.last_learner_step
-        return {**self.exploration, **({} if newest is None else newest.figures())}
+        """What is told of exploration, of the newest gradient step, if any, and of draws."""
+        progress = self.progress
+        drawn = draw_figures(progress.draws, progress.step)
+        return {**self.exploration, **progress.learner_figures, **drawn}
 
     def run(self) -> StopReason:
         """Learn until the plan is fulfilled or somebody sets ``stop_requested``.
@@ -164,9 +165,13 @@ class LearningLoop:
                 raise
             return False
         self._served_at, self.is_waiting = time.monotonic(), False
+        self.progress.draws = with_draw(self.progress.draws, batch)
         step = self.agent.learner.step(transitions_of(batch), self.progress.step)
-        self._batches.update_priorities(batch.keys.numpy(), step.priorities)
-        self.last_learner_step = step
+        if self.config.is_prioritized:
+            half_life = self.config.priority_half_life
+            priorities = faded(step.priorities, batch.ages.numpy(), half_life)
+            self._batches.update_priorities(batch.keys.numpy(), priorities)
+        self.progress.learner_figures = dict(step.figures())
         return True
 
     def _ask_now_and_then(self) -> None:

@@ -117,6 +117,16 @@ class ReplayConfig:
         "rewards are learned from as clipped to plus or minus this; 0 leaves them",
         NOT_NEGATIVE,
     )
+    max_times_sampled: int = hyperparameter(
+        0, "draws after which a step is drawn no more; 0 sets no limit", STEPS
+    )
+    fresh_share: float = hyperparameter(
+        0.0, "part of each batch that comes from the newest fresh_capacity steps", FRACTION
+    )
+    fresh_capacity: int = hyperparameter(2_000, "steps that count as the newest", COUNT)
+    priority_half_life: float = hyperparameter(
+        0.0, "rows after which a stored priority counts half; 0: it never fades", NOT_NEGATIVE
+    )
     priority_exponent: float = hyperparameter(
         0.6,
         "how strongly priorities tell; 0 draws uniformly",
@@ -155,6 +165,23 @@ class ReplayConfig:
                 f"learning_starts ({self.learning_starts}) must not exceed "
                 f"replay_capacity ({self.replay_capacity})"
             )
+
+        if 0 < self.max_times_sampled <= self.draws_per_step:
+            raise ValueError(
+                f"max_times_sampled ({self.max_times_sampled}) must be above the "
+                f"{self.draws_per_step:g} draws per step that batch_size * updates_per_round / "
+                "update_period make, or there is soon nothing left to draw"
+            )
+        if self.n_step + self.frame_stack > self.fresh_capacity:
+            raise ValueError(
+                f"fresh_capacity ({self.fresh_capacity}) must hold the n_step ({self.n_step}) + "
+                f"frame_stack ({self.frame_stack}) steps that a transition spans"
+            )
+
+    @property
+    def draws_per_step(self) -> float:
+        """How often a step is drawn on average."""
+        return self.batch_size * self.updates_per_round / self.update_period
 
     @property
     def is_prioritized(self) -> bool:

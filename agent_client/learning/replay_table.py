@@ -3,6 +3,7 @@
 Plain dictionaries in the form of the protocol's table spec; nothing here talks to a server.
 """
 
+import dataclasses
 from typing import Any
 
 from gymnasium import spaces
@@ -40,8 +41,26 @@ def transition_table_spec(
         sampler=_sampler(config),
         rate_limiter={"kind": "min_size", "min_size": max(1, fewest)},
         seed=seed,
+        max_times_sampled=config.max_times_sampled,
     )
     return {**spec, "remover": {"kind": "fifo"}}
+
+
+def fresh_table_spec(
+    config: ReplayConfig,
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Return the spec of the table of the newest steps, drawn uniformly; arguments as above."""
+    small = dataclasses.replace(
+        config,
+        replay_capacity=config.fresh_capacity,
+        learning_starts=min(config.learning_starts, config.fresh_capacity),
+        max_times_sampled=0,
+        priority_exponent=0.0,
+    )
+    return transition_table_spec(small, observation_space, action_space, seed)
 
 
 def _sampler(config: ReplayConfig) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from agent_client.batches.draws import Layout
 from agent_client.environments import Environment
+from agent_client.fresh_draws import BothRows, FreshDraws
 from agent_client.observations import drawn_columns
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_access import BatchSource, EpisodeWriter
 from agent_client.replay_client import ReplayClient
+from agent_client.run_errors import SettingsError
 from agent_client.runs.checkpoint import ReplayCheckpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
@@ -58,24 +60,39 @@ def run_server(run: RunConfig, folder: RunFolder, kept: ReplayCheckpoint | None)
 
 
 def open_replay(
-    client: ReplayClient, table: str, run: RunConfig, environment: Environment, stack: ExitStack
+    client: ReplayClient,
+    table: str,
+    fresh: str | None,
+    run: RunConfig,
+    environment: Environment,
+    stack: ExitStack,
 ) -> RunReplay:
     """Return a run's access to a table, to be closed with ``stack``.
 
     Args:
         client: kept, not closed.
         table: its name.
+        fresh: name of the table of the newest steps, if the run wants one.
         run: tells batches, and whether they are to come in a fixed order.
         environment: tells the columns.
         stack: closes what is opened.
+
+    Raises:
+        SettingsError: the run is to be deterministic, and draws from two tables.
     """
     settings = run.settings
-    rows = stack.enter_context(RowWriter(client, table, give_up_after_s=settings.patience))
-    writer = StepWriter(rows)
+    rows = [
+        stack.enter_context(RowWriter(client, name, give_up_after_s=settings.patience))
+        for name in (table, fresh)
+        if name is not None
+    ]
+    writer = StepWriter(BothRows(*rows))
     columns = drawn_columns(environment.observation_space)
     # Stacked frames repeat each other; single ones are not worth the indices.
     layout: Layout = "indexed" if run.config.frame_stack > 1 else "stacked"
     if settings.deterministic:
+        if fresh is not None:
+            raise SettingsError("--deterministic draws from one table: fresh_share must be 0")
         ordered = stack.enter_context(
             OrderedReplay(
                 writer,
@@ -90,6 +107,18 @@ def open_replay(
         return RunReplay(ordered, ordered.open, ordered)
 
     def open_batches(beta: Callable[[], float]) -> BatchSource:
+        if fresh is not None:
+            return FreshDraws(
+                client,
+                table,
+                fresh,
+                run.config.fresh_share,
+                run.config.batch_size,
+                beta=beta,
+                columns=columns,
+                layout=layout,
+                timeout_s=settings.patience,
+            )
         return stack.enter_context(
             Prefetcher(
                 client,

@@ -70,6 +70,11 @@ def own_table_name(environment_id: str, algorithm: str, seed: int) -> str:
     return stem[: LONGEST_NAME - len(suffix)] + suffix
 
 
+def fresh_table_name(name: str) -> str:
+    """Return the name of the table of the newest steps beside a run's table of all."""
+    return f"{name[: LONGEST_NAME - len('.fresh')]}.fresh"
+
+
 def drop_table(client: ReplayClient, name: str) -> None:
     """Drop a table; that it can't be done is no reason for a run to fail, or to hide another."""
     try:

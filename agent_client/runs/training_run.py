@@ -5,17 +5,19 @@ loop do its work, and afterwards evaluates the best weights and draws the learni
 """
 
 import time
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
 from rich.console import Console
 
 from agent_client.algorithms import load_algorithm
+from agent_client.draw_statistics import DRAW_FIGURES
 from agent_client.environments import Environment, frame_space
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.learning.algorithm import Agent
-from agent_client.learning.replay_table import transition_table_spec
+from agent_client.learning.replay_table import fresh_table_spec, transition_table_spec
 from agent_client.replay_client import ReplayClient
 from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
@@ -37,7 +39,7 @@ from agent_client.runs.parts import (
 from agent_client.runs.replay import open_replay, run_server
 from agent_client.runs.saved_policy import load_policy
 from agent_client.runs.settings import RunConfig
-from agent_client.runs.table import RunTable, open_run_table, own_table_name
+from agent_client.runs.table import RunTable, fresh_table_name, open_run_table, own_table_name
 from agent_client.runs.whole_checkpoints import WholeCheckpoints
 from agent_client.seeding import EpisodePurpose, seed_everything
 from agent_client.training_loop import (
@@ -118,11 +120,12 @@ def train(
         metrics = MetricsLog(
             folder.metrics,
             tracker,
-            algorithm.figures,
+            (*algorithm.figures, *DRAW_FIGURES),
             resume_step=progress.step if resume else None,
         )
         display = ProgressDisplay(console, run.steps)
-        replay = open_replay(client, table.name, run, environment, stack)
+        fresh = stack.enter_context(_open_fresh_table(client, run, environment, table))
+        replay = open_replay(client, table.name, fresh, run, environment, stack)
         checkpoints: Checkpoints = (
             WholeCheckpoints(folder, client, table.name, replay.ordered)
             if replay.ordered is not None and settings.server is None
@@ -237,3 +240,21 @@ def _open_table(
         own_name=own_table_name(settings.env, run.algorithm, settings.seed),
         keep=settings.keep_table,
     )
+
+
+@contextmanager
+def _open_fresh_table(
+    client: ReplayClient, run: RunConfig, environment: Environment, table: RunTable
+) -> Iterator[str | None]:
+    """Give the table of the newest steps beside that of all; None where the run wants none."""
+    settings = run.settings
+    if not run.config.fresh_share:
+        yield None
+        return
+    name = fresh_table_name(table.name)
+    spec = fresh_table_spec(
+        run.config, frame_space(environment), environment.action_space, settings.seed
+    )
+    named = name if settings.table else None
+    with open_run_table(client, spec, name=named, own_name=name, keep=settings.keep_table):
+        yield name

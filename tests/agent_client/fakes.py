@@ -4,7 +4,7 @@ The writer delivers in groups, so the newest transitions are not drawable yet; t
 source holds batches drawn ahead, so that priorities arrive ``depth`` draws late.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,8 @@ class FakeTensorBatch:
 
     keys: Tensor
     weights: Tensor
+    ages: Tensor
+    times_sampled: Tensor
     columns: dict[str, Tensor]
     size: int
 
@@ -53,6 +55,7 @@ class FakeTable:
         self.priorities = np.zeros(self.capacity)
         self.masses = np.zeros(self.capacity)
         self.max_priority = 1.0
+        self.times_sampled = Counter[int]()
         self.next_key = 0
         self.generator = np.random.default_rng(spec["seed"])
 
@@ -81,12 +84,23 @@ class FakeTable:
         probabilities = self.masses[slots] / cumulative[-1]
         weights = (self.size * probabilities) ** -beta
         newest = self.next_key - 1
+        keys = newest - (newest - slots) % self.capacity
         return FakeTensorBatch(
-            keys=torch.from_numpy(newest - (newest - slots) % self.capacity),
+            keys=torch.from_numpy(keys),
+            ages=torch.from_numpy(newest - keys),
+            times_sampled=torch.from_numpy(self._drawn(keys)),
             weights=torch.from_numpy((weights / weights.max()).astype(np.float32)),
             columns={name: torch.from_numpy(c[slots]) for name, c in self.columns.items()},
             size=self.size,
         )
+
+    def _drawn(self, keys: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Count draws of these keys, one after another."""
+        counts = []
+        for key in keys.tolist():
+            self.times_sampled[key] += 1
+            counts.append(self.times_sampled[key])
+        return np.array(counts, np.int32)
 
     def _set(self, slots: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
         self.priorities[slots] = priorities

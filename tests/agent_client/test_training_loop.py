@@ -312,3 +312,23 @@ def test_corridor_is_learned() -> None:
     it = bench(config, replace(PLAN, steps=1_000, evaluation_period=100, stop_return=-3.0))
 
     assert it.loop.run() is StopReason.SOLVED
+
+
+def test_what_is_told_has_how_fresh_the_draws_were() -> None:
+    it = bench()
+
+    it.loop.run()
+
+    told = it.loop.figures
+    assert 0.0 < told["sample_age"] < 60.0
+    assert 0.0 < told["effective_sample_share"] <= 1.0
+    assert 0.0 <= told["never_drawn_share"] < 1.0
+
+
+def test_priorities_of_old_transitions_fade() -> None:
+    fading = bench(replace(CONFIG, priority_half_life=1e-9))
+
+    fading.loop.run()
+
+    keys, priorities = fading.sources[0].updates[0]
+    assert set(priorities[keys < keys.max()]) == {0.0}

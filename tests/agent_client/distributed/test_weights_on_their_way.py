@@ -17,7 +17,7 @@ from tests.guarded_server import GuardedServer
 from tests.server_process import ServerProcess
 
 Found = TypeVar("Found")
-LONG_S = 60.0
+LONG_S = 20.0
 
 
 @pytest.fixture
