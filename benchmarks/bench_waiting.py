@@ -25,7 +25,7 @@ from agent_client.runs.embedded_server import EmbeddedServer
 from benchmarks.harness import Comparison, Timing
 from benchmarks.main import main
 from benchmarks.peers.process import Peers
-from benchmarks.workloads import BATCH, FRAME, STEPS_SPEC, step_rows
+from benchmarks.workloads import BATCH, STEPS_SPEC, step_rows
 
 TABLE = "steps"
 UPDATES_A_SECOND = 30

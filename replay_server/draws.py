@@ -5,9 +5,10 @@ from __future__ import annotations
 from replay_server.admission import Admission, Gone
 from replay_server.durability.keeper import Keeper, Room, StandingTable
 from replay_server.errors import TooLargeError
+from replay_server.gathers import Gathered, Gathers
 from replay_server.memory.drawing import Undo
 from replay_server.memory.draws import Draw
-from replay_server.parts import Part
+from replay_server.parts import Drawn, Part
 from replay_server.tables import ServedTable, Tables
 from replay_server.traffic import Account, Traffic
 from replay_server.waiting import Demand
@@ -40,6 +41,7 @@ class Draws:
         self._keeper = keeper
         self._admission = admission
         self._traffic = traffic
+        self._gathers = Gathers()
 
     async def sample(
         self,
@@ -69,16 +71,17 @@ class Draws:
         part = Part(served.table, request)
         account = account or self._traffic.account()
 
-        def attempt() -> SampleReply:
+        def attempt() -> tuple[Draw, Gathered[Drawn]]:
             names = part.names(self._limits)
             with account.taking(part.reply_bytes):
                 with self._keeper.step((served.standing, part.room)):
                     draw = served.table.draw(**part.arguments)
-                return part.reply(draw, names)
+                return draw, self._start(part, draw, names)
 
-        reply = await self._admission.now_or_later(
+        draw, gathered = await self._admission.now_or_later(
             [served], attempt, part.demand, request.timeout, gone
         )
+        reply = part.reply(draw, await gathered.columns())
         if part.takes_away:
             await self._keeper.settled()
         return reply
@@ -105,7 +108,7 @@ class Draws:
             self._check_update(asked)
         account = account or self._traffic.account()
 
-        def attempt() -> MixedSampleReply:
+        def attempt() -> list[tuple[Draw, Gathered[Drawn]]]:
             every_names = [part.names(self._limits) for part in parts]
             with (
                 account.taking(self._checked_sum(parts)),
@@ -113,14 +116,14 @@ class Draws:
             ):
                 return draw_all(every_names)
 
-        def draw_all(every_names: list[list[str]]) -> MixedSampleReply:
+        def draw_all(every_names: list[list[str]]) -> list[tuple[Draw, Gathered[Drawn]]]:
             undo = Undo()
             draws: list[Draw] = []
             try:
                 for part in parts:
                     draws.append(part.table.try_draw(**part.arguments, undo=undo))  # noqa: PERF401
-                replies = [
-                    part.reply(draw, names)
+                started = [
+                    (draw, self._start(part, draw, names))
                     for part, draw, names in zip(parts, draws, every_names, strict=True)
                 ]
             except BaseException:
@@ -128,7 +131,7 @@ class Draws:
                 raise
             for part, draw in zip(parts, draws, strict=True):
                 part.table.settle(draw)
-            return MixedSampleReply(parts=replies)
+            return started
 
         distinct = list({served.name: served for served in served}.values())
 
@@ -141,10 +144,18 @@ class Draws:
                 is_all=all(each.is_all for each in demands),
             )
 
-        reply = await self._admission.now_or_later(distinct, attempt, demand, timeout, gone)
+        started = await self._admission.now_or_later(distinct, attempt, demand, timeout, gone)
+        replies = [
+            part.reply(draw, await gathered.columns())
+            for part, (draw, gathered) in zip(parts, started, strict=True)
+        ]
         if any(part.takes_away for part in parts):
             await self._keeper.settled()
-        return reply
+        return MixedSampleReply(parts=replies)
+
+    def _start(self, part: Part, draw: Draw, names: list[str]) -> Gathered[Drawn]:
+        """Begin with the copies of what was drawn for a part."""
+        return self._gathers.start(part.table, part.gathering(draw, names), part.reply_bytes)
 
     def _checked_sum(self, parts: list[Part]) -> int:
         """Return the bytes of an answer; refuse parts that are together more than it may hold."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from replay_server.durability.keeper import Room
 from replay_server.errors import TooLargeError
 from replay_server.memory.arrays import AnyArray
 from replay_server.memory.draws import Draw
 from replay_server.memory.errors import InvalidArgumentError, SignatureMismatchError
+from replay_server.memory.gathering import Gathering
+from replay_server.memory.layouts import Indexed
 from replay_server.memory.table import Table
 from replay_server.waiting import Demand
 from replay_wire.arrays import Array
 from replay_wire.messages import Limits, PriorityUpdate, SampleReply, SampleRequest
 
-__all__ = ["Part", "decoded_update", "wired"]
+__all__ = ["Drawn", "Part", "decoded_update", "wired"]
+
+Drawn: TypeAlias = dict[str, AnyArray] | Indexed
+"""The columns of a draw in either layout."""
 
 _BYTES_A_PLACE: Final = 8
 
@@ -112,14 +117,19 @@ class Part:
             raise TooLargeError("bytes of windows", limits.max_reply_bytes, window_bytes)
         return names
 
-    def reply(self, draw: Draw, names: list[str]) -> SampleReply:
-        """Return the reply to a draw that was not settled yet, or just now."""
-        columns: dict[str, Any]
+    def gathering(self, draw: Draw, names: list[str]) -> Gathering[Drawn]:
+        """Return what makes the columns of a draw that was not settled yet, or just now."""
         if self.request.layout == "indexed":
-            indexed = self.table.gather_indexed(draw.slots, names)
-            columns = {**wired(indexed.columns), "rows": wired(indexed.rows)}
+            return self.table.gathering_indexed(draw.slots, names)
+        return self.table.gathering(draw.slots, names)
+
+    def reply(self, draw: Draw, drawn: Drawn) -> SampleReply:
+        """Return the reply to a draw with these columns."""
+        columns: dict[str, Any]
+        if isinstance(drawn, Indexed):
+            columns = {**wired(drawn.columns), "rows": wired(drawn.rows)}
         else:
-            columns = wired(self.table.gather(draw.slots, names))
+            columns = wired(drawn)
         return SampleReply(
             keys=Array.from_numpy(draw.keys),
             probabilities=Array.from_numpy(draw.probabilities),

@@ -74,7 +74,7 @@ class RowCopy:
 
     def close(self) -> None:
         """Hear of nothing more."""
-        self._table.tell_of_overwriting(None)
+        self._table.tell_no_more(self._save)
         with self._lock:
             if self._files is not None:
                 for descriptor, _ in self._targets.values():

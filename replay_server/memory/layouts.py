@@ -10,6 +10,7 @@ import numpy as np
 
 from replay_server.memory.arrays import AnyArray, Int64Array
 from replay_server.memory.episodes import Episodes
+from replay_server.memory.gathering import Gathering
 from replay_server.memory.ring_storage import RingStorage
 from replay_server.memory.windows import (
     Sequences,
@@ -49,10 +50,12 @@ class Layout(Protocol):
 
     def stacked(
         self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
-    ) -> dict[str, AnyArray]:
-        """Return the columns `names` of the items at slots [*S], each item complete by itself."""
+    ) -> Gathering[dict[str, AnyArray]]:
+        """Return what makes the columns `names` of the items at slots [*S], each item complete."""
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
+    def indexed(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> Gathering[Indexed]:
         """Return the same with each distinct row once and indices [*S, ...] of int32 into them."""
 
 
@@ -74,11 +77,13 @@ class RowLayout:
 
     def stacked(
         self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
-    ) -> dict[str, AnyArray]:
-        """Return the rows."""
-        return storage.gather(slots, names)
+    ) -> Gathering[dict[str, AnyArray]]:
+        """Return what copies the rows."""
+        return Gathering((slots,), lambda: storage.gather(slots, names))
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
+    def indexed(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> Gathering[Indexed]:
         """Rows have no such layout; callers refuse it."""
         raise TypeError("tables of rows have no indexed layout")
 
@@ -105,9 +110,18 @@ class TransitionLayout:
 
     def stacked(
         self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
-    ) -> dict[str, AnyArray]:
-        """Return transitions with frames stacked: [*S, k, ...], without axis k where it is 1."""
+    ) -> Gathering[dict[str, AnyArray]]:
+        """Return what makes transitions with frames [*S, k, ...], without axis k where it is 1."""
         places = self.transitions.places(self.episodes, slots.reshape(-1))
+        return Gathering(places.slots, lambda: self._stack(storage, slots, names, places))
+
+    def _stack(
+        self,
+        storage: RingStorage,
+        slots: Int64Array,
+        names: Sequence[str],
+        places: TransitionPlaces,
+    ) -> dict[str, AnyArray]:
         columns = self._plain(storage, slots, names, places)
         frames = self._framed(places.observations, slots.shape)
         next_frames = self._framed(places.next_observations, slots.shape)
@@ -122,9 +136,20 @@ class TransitionLayout:
                 columns[later] = storage.gather(next_frames, [name])[name]
         return {name: columns[name] for name in names}
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
-        """Return transitions whose frames are indices into the distinct rows."""
+    def indexed(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> Gathering[Indexed]:
+        """Return what makes transitions whose frames are indices into the distinct rows."""
         places = self.transitions.places(self.episodes, slots.reshape(-1))
+        return Gathering(places.slots, lambda: self._index(storage, slots, names, places))
+
+    def _index(
+        self,
+        storage: RingStorage,
+        slots: Int64Array,
+        names: Sequence[str],
+        places: TransitionPlaces,
+    ) -> Indexed:
         distinct, inverse = np.unique(
             np.stack((places.observations, places.next_observations)), return_inverse=True
         )
@@ -183,23 +208,30 @@ class SequenceLayout:
 
     def stacked(
         self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
-    ) -> dict[str, AnyArray]:
-        """Return every column as [*S, L, ...], zeros where a place is padded, and the mask."""
+    ) -> Gathering[dict[str, AnyArray]]:
+        """Return what makes columns [*S, L, ...], zeros where a place is padded, and the mask."""
         places, mask = self._places(slots)
         stored = [name for name in names if name != "mask"]
-        columns = storage.gather(places, stored)
-        for column in columns.values():
-            column[~mask] = 0
-        return {**columns, "mask": mask}
 
-    def indexed(self, storage: RingStorage, slots: Int64Array, names: Sequence[str]) -> Indexed:
-        """Return the distinct rows, and `sequence_index` and `mask` [*S, L]."""
+        def run() -> dict[str, AnyArray]:
+            columns = storage.gather(places, stored)
+            for column in columns.values():
+                column[~mask] = 0
+            return {**columns, "mask": mask}
+
+        return Gathering((places,), run)
+
+    def indexed(
+        self, storage: RingStorage, slots: Int64Array, names: Sequence[str]
+    ) -> Gathering[Indexed]:
+        """Return what copies the distinct rows, and `sequence_index` and `mask` [*S, L]."""
         places, mask = self._places(slots)
         distinct, inverse = np.unique(places[mask], return_inverse=True)
         index = np.zeros(places.shape, np.int32)
         index[mask] = inverse
         stored = [name for name in names if name != "mask"]
-        return Indexed({"sequence_index": index, "mask": mask}, storage.gather(distinct, stored))
+        columns = {"sequence_index": index, "mask": mask}
+        return Gathering((distinct,), lambda: Indexed(columns, storage.gather(distinct, stored)))
 
     def _places(self, slots: Int64Array) -> tuple[Int64Array, AnyArray]:
         places, mask = self.sequences.places(self.episodes, slots.reshape(-1))

@@ -41,8 +41,8 @@ class RingStorage:
         signature: what the columns are.
         slots: rows that have a place.
         compressed: those of them that are.
-        overwriting: hears of slots [N] before rows are stored there, while somebody reads rows
-            that may lie there.
+        overwriting: each hears of slots [N] before rows are stored there, while it reads rows that
+            may lie there. They come and go on any thread.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RingStorage:
         """Take the arrays for `slots` rows from `allocate`; `changes` hears of the compressed."""
         self.signature = signature
         self.slots = slots
-        self.overwriting: Callable[[Int64Array], None] | None = None
+        self.overwriting: set[Callable[[Int64Array], None]] = set()
         self._columns: dict[str, AnyArray] = {}
         self.compressed: dict[str, CompressedColumn] = {}
         self._retired = np.empty(0, np.int64)
@@ -116,8 +116,8 @@ class RingStorage:
         """
         if not len(slots):
             return
-        if self.overwriting is not None:
-            self.overwriting(slots)
+        for hear in tuple(self.overwriting):
+            hear(slots)
         first, count = int(slots[0]), len(slots)
         in_a_row = bool((slots == (first + np.arange(count)) % self.slots).all())
         before_end = min(count, self.slots - first)

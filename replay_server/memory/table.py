@@ -30,6 +30,7 @@ from replay_server.memory.errors import (
     ReplayError,
 )
 from replay_server.memory.footprint import bytes_for, slots_for
+from replay_server.memory.gathering import Gathering
 from replay_server.memory.layouts import (
     Indexed,
     Layout,
@@ -196,6 +197,11 @@ class Table:
         occupancy = self._occupancy
         streams = occupancy.episodes.stream_bytes if isinstance(occupancy, StepOccupancy) else 0
         return self._writers.nbytes + streams
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether some column is."""
+        return self._storage is not None and bool(self._storage.compressed)
 
     @property
     def packed_bytes(self) -> int:
@@ -431,13 +437,16 @@ class Table:
         self.stale_total += draw.stale
         self.sample_ages.add(draw.ages.reshape(-1))
 
-    def gather(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
-        """Return columns NAME -> [*S, ...] of items at slots [*S]: just drawn, or to be settled."""
+    def gathering(self, slots: Int64Array, names: Sequence[str]) -> Gathering[dict[str, AnyArray]]:
+        """Return what makes columns NAME -> [*S, ...] of items at slots [*S].
+
+        They have just been drawn, or are to be settled.
+        """
         if self._storage is None:
-            return {}
+            return Gathering((), dict)
         return self._layout.stacked(self._storage, slots, names)
 
-    def gather_indexed(self, slots: Int64Array, names: Sequence[str]) -> Indexed:
+    def gathering_indexed(self, slots: Int64Array, names: Sequence[str]) -> Gathering[Indexed]:
         """Return the same of steps, with each distinct row once."""
         assert self._storage is not None
         return self._layout.indexed(self._storage, slots, names)
@@ -586,10 +595,15 @@ class Table:
         """Return the slots of all rows, by key. Cost: O(slots)."""
         return self._occupancy.live_slots(-1)
 
-    def tell_of_overwriting(self, hearer: Callable[[Int64Array], None] | None) -> None:
-        """Tell `hearer` of slots [N] before rows are stored there; None tells nobody any more."""
+    def tell_of_overwriting(self, hearer: Callable[[Int64Array], None]) -> None:
+        """Tell `hearer`, too, of slots [N] before rows are stored there."""
         if self._storage is not None:
-            self._storage.overwriting = hearer
+            self._storage.overwriting.add(hearer)
+
+    def tell_no_more(self, hearer: Callable[[Int64Array], None]) -> None:
+        """Tell a hearer nothing any more. For any thread."""
+        if self._storage is not None:
+            self._storage.overwriting.discard(hearer)
 
     def raise_keys(self, floor: int) -> None:
         """Issue no key below `floor` from now on."""

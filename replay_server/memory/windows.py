@@ -85,6 +85,11 @@ class TransitionPlaces:
     next_observations: Int64Array
     terminal: BoolArray
 
+    @property
+    def slots(self) -> tuple[Int64Array, ...]:
+        """Where all rows lie that are read; -1 is none."""
+        return self.path, self.observations, self.next_observations
+
     def returns(self, storage: RingStorage, discount: float) -> AnyArray:
         """Return sum_j discount^j r_j over m rewards, in float64, then in the column's dtype."""
         path = self.path[:, :-1]

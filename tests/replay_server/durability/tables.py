@@ -162,7 +162,7 @@ def going_on(table: Table, seed: int) -> list[Any]:
         answers.append(table.insert(columns, None, ("later", number), streams))
         try:
             draw = table.draw(4)
-            drawn = table.gather(draw.slots, table.layout.names(list(columns)))
+            drawn = table.gathering(draw.slots, table.layout.names(list(columns))).run()
             answers += [draw.keys, draw.weights, draw.times_sampled, *drawn.values()]
         except ReplayError as error:
             answers.append(type(error))

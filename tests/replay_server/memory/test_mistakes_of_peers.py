@@ -231,5 +231,5 @@ def test_draws_do_not_write_to_the_rows(items):
     draw = table.draw(16)
     names = table.layout.names(list(columns))
 
-    assert set(table.gather(draw.slots, names)) == set(names)
-    assert table.gather_indexed(draw.slots, names).rows["observation"].min() == 1
+    assert set(table.gathering(draw.slots, names).run()) == set(names)
+    assert table.gathering_indexed(draw.slots, names).run().rows["observation"].min() == 1

@@ -28,7 +28,11 @@ def stored(table: Table) -> dict[int, int]:
     """Key -> content, in the order of keys."""
     slots, _ = table.scan(-1, 10**6, "key")
     return dict(
-        zip(table.keys_at(slots)[0].tolist(), table.gather(slots, ["x"])["x"].tolist(), strict=True)
+        zip(
+            table.keys_at(slots)[0].tolist(),
+            table.gathering(slots, ["x"]).run()["x"].tolist(),
+            strict=True,
+        )
     )
 
 
@@ -236,4 +240,4 @@ def test_a_row_that_has_just_gone_stays_readable_for_a_reader_under_way():
 
     table.insert(rows(13))  # the one slot of slack
 
-    assert table.gather(draw.slots, ["x"])["x"].tolist() == [10, 11, 12]
+    assert table.gathering(draw.slots, ["x"]).run()["x"].tolist() == [10, 11, 12]

@@ -51,7 +51,7 @@ def item_keys(table):
 def draw_columns(table, batch):
     draw = table.draw(batch)
     names = table.layout.names(list(table.signature.columns))
-    return draw, table.gather(draw.slots, names)
+    return draw, table.gathering(draw.slots, names).run()
 
 
 def episode(first, length, *, terminal=True):
@@ -195,8 +195,8 @@ def test_the_indexed_layout_says_the_same_with_each_row_once(items):
     draw = table.draw(8, 3)
     names = table.layout.names(list(table.signature.columns))
 
-    stacked = table.gather(draw.slots, names)
-    indexed = table.gather_indexed(draw.slots, names)
+    stacked = table.gathering(draw.slots, names).run()
+    indexed = table.gathering_indexed(draw.slots, names).run()
 
     assert len(np.unique(indexed.rows["observation"][:, 0])) == len(indexed.rows["observation"])
     if isinstance(items, Transitions):

@@ -127,7 +127,7 @@ def test_reading_writes_nothing():
 
     slots, _ = table.scan(-1, 3, "key")
     table.scan(-1, 3, "priority")
-    table.gather(slots, ["x"])["x"][:] = 0
+    table.gathering(slots, ["x"]).run()["x"][:] = 0
     table.keys_at(slots)[1][:] = 0.0
     _ = (table.priority_sum, table.max_priority, table.nbytes, table.sample_ages.quantiles())
 

@@ -79,7 +79,7 @@ def play(table: Table, rng: np.random.Generator, steps: int) -> list[Any]:
             draw = table.draw(3)
             names = table.layout.names(list(columns))
             answers += [draw.keys, draw.weights, draw.probabilities, draw.times_sampled, draw.ages]
-            answers += list(table.gather(draw.slots, names).values())
+            answers += list(table.gathering(draw.slots, names).run().values())
         if number % 4 == 3:
             answers.append(table.delete(rng.choice(keys, 2)))
         answers += [table.size, table.rows, table.max_priority, table.numbers]
