@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces, wrappers
 from gymnasium.envs.registration import load_env_creator
 
+from agent_client import atari
 from agent_client.environment_names import EnvironmentName
 from agent_client.observations import Observation, PreparedObservation, is_image
 from agent_client.run_errors import UnsuitableEnvironmentError
@@ -29,12 +30,12 @@ def make_environment(
 ) -> Environment:
     """Return an environment whose observations and actions are prepared.
 
-    Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to float32
-    vectors; discrete observations become one-hot vectors. Of a Dict space each part is prepared
-    so, and an observation is a dict of them. Discrete actions are 0, 1, 2, ..., continuous ones
-    float32. An environment without a time limit
-    of its own is truncated after ``LONGEST_EPISODE`` steps, or a policy that runs in circles
-    would never come to an end.
+    Atari games (`ALE/...`) get the standard preprocessing of ``atari``, unless their arguments say
+    otherwise. Images, [H, W, C] of bytes or bools, stay as they are. All else is flattened to
+    float32 vectors; discrete observations become one-hot vectors. Of a Dict space each part is
+    prepared so, and an observation is a dict of them. Discrete actions are 0, 1, 2, ..., continuous
+    ones float32. An environment without a time limit of its own is truncated after
+    ``LONGEST_EPISODE`` steps, or a policy that runs in circles would never come to an end.
 
     Args:
         environment_id: a name that Gymnasium knows, such as ``CartPole-v1``, and perhaps arguments
@@ -55,14 +56,18 @@ def make_environment(
         options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
         if render_mode is not None:
             _require_render_mode(name.id, render_mode)
-        environment: gymnasium.Env[Any, Any] = gymnasium.make(name.id, **name.arguments, **options)
+        is_game = atari.takes_preprocessing(name.id, name.arguments)
+        options |= name.arguments | (atari.ARGUMENTS if is_game else {})
+        environment: gymnasium.Env[Any, Any] = gymnasium.make(name.id, **options)
+        if is_game:
+            environment = atari.preprocessed(environment)
     except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
         raise UnsuitableEnvironmentError(environment_id, _one_line(error)) from error
     try:
         environment = _with_prepared_actions(environment)
     except ValueError as error:
         raise UnsuitableEnvironmentError(environment_id, str(error)) from error
-    if environment.spec is None or environment.spec.max_episode_steps is None:
+    if not is_game and (environment.spec is None or environment.spec.max_episode_steps is None):
         environment = wrappers.TimeLimit(environment, LONGEST_EPISODE)
     if not _is_prepared(environment.observation_space):
         try:
@@ -94,7 +99,9 @@ def _register(environment_id: str) -> None:
     namespace = environment_id.rpartition("/")[0]
     module = _REGISTERED_BY.get(namespace)
     if module is not None and environment_id not in gymnasium.registry:
-        importlib.import_module(module).register_envs()
+        loaded = importlib.import_module(module)
+        if hasattr(loaded, "register_envs"):  # others do it when they are imported
+            loaded.register_envs()
 
 
 def _with_prepared_actions(environment: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from agent_client.evaluation import Evaluation
 from agent_client.runs.folder import RunFolder
-from agent_client.runs.presets import Preset
+from agent_client.runs.preset import Preset
 from agent_client.runs.training_run import RunResult
 
 

@@ -18,13 +18,13 @@ from agent_client.command_line.options import (
     settings_options,
 )
 from agent_client.run_errors import SettingsError
+from agent_client.runs.dqn_presets import GENERIC
 from agent_client.runs.folder import RunFolder, default_run_folder
 from agent_client.runs.hyperparameters import (
     check_hyperparameters,
     describe_hyperparameters,
     parse_assignments,
 )
-from agent_client.runs.presets import GENERIC
 from agent_client.runs.settings import (
     RunConfig,
     TrainSettings,

@@ -3,7 +3,7 @@
 Fortunato et al., Noisy Networks for Exploration, ICLR 2018 (arXiv 1706.10295).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -53,19 +53,18 @@ class NoisyLinear(nn.Linear):
         deviations = functional.linear(inputs * noise_in, self.weight_sigma, self.bias_sigma)
         return means + noise_out * deviations
 
-    def draw_noise(self) -> None:
-        """Replace the noise; it comes from torch's global generator."""
-        draw = torch.randn(self.in_features + self.out_features, device=self.weight.device)
-        scaled = draw.sign() * draw.abs().sqrt()
-        self.noise = scaled[: self.in_features], scaled[self.in_features :]
-
 
 @contextmanager
-def fresh_noise(layers: Iterable[NoisyLinear]) -> Iterator[None]:
-    """Let each layer be noisy within a `with` block, each by a draw of its own."""
-    layers = tuple(layers)
-    for layer in layers:
-        layer.draw_noise()
+def fresh_noise(layers: Sequence[NoisyLinear]) -> Iterator[None]:
+    """Let each layer be noisy within a `with` block, each by noise of its own.
+
+    The noise comes from torch's global generator, in one draw.
+    """
+    sizes = [size for layer in layers for size in (layer.in_features, layer.out_features)]
+    draw = torch.randn(sum(sizes))
+    noise = torch.split(draw.sign() * draw.abs().sqrt(), sizes) if sizes else ()
+    for layer, noise_in, noise_out in zip(layers, noise[::2], noise[1::2], strict=True):
+        layer.noise = noise_in, noise_out
     try:
         yield
     finally:

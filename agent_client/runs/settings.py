@@ -16,7 +16,8 @@ from agent_client.learning.config import ReplayConfig
 from agent_client.reporting.trackers import TRACKERS
 from agent_client.run_errors import SettingsError
 from agent_client.runs.hyperparameters import check_hyperparameters
-from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, Preset, preset_for
+from agent_client.runs.preset import Preset
+from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, preset_for
 
 SEED_LIMIT: Final = 2**32
 

@@ -11,8 +11,8 @@ from agent_client.__main__ import main
 from agent_client.evaluation import Evaluation
 from agent_client.run_errors import CheckpointError
 from agent_client.runs import training_run
+from agent_client.runs.dqn_presets import CARTPOLE
 from agent_client.runs.folder import RunFolder
-from agent_client.runs.presets import CARTPOLE
 from agent_client.runs.settings import RunConfig, TrainSettings, resolve
 from agent_client.runs.training_run import RunResult
 from agent_client.training_loop import StopReason, TrainingProgress

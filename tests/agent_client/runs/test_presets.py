@@ -5,18 +5,31 @@ import pytest
 
 from agent_client.algorithms import CONFIGS
 from agent_client.dqn.config import DQNConfig
-from agent_client.runs.presets import (
-    CARTPOLE,
-    GENERIC_PRESETS,
-    LUNAR_LANDER_CONTINUOUS,
-    PRESETS,
-    preset_for,
-)
+from agent_client.runs.dqn_presets import ATARI, CARTPOLE, LUNAR_LANDER, MAZE, MINATAR, RAINBOW
+from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, preset_for
+from agent_client.runs.sac_presets import LUNAR_LANDER_CONTINUOUS
 
 
 def test_cartpole_has_its_own_preset_and_others_have_none() -> None:
     assert preset_for("CartPole-v1") is CARTPOLE
     assert preset_for("Acrobot-v1") is None
+
+
+def test_a_family_of_environments_has_one_preset() -> None:
+    assert preset_for("MinAtar/Seaquest-v0") is MINATAR
+    assert preset_for("ALE/Pong-v5") is ATARI
+    assert preset_for("ALE/Pong-v5?obs_type=ram") is None
+    assert preset_for("replay/Maze-v0") is MAZE
+    assert preset_for("LunarLander-v3") is LUNAR_LANDER
+
+
+def test_rainbow_has_every_switch_on() -> None:
+    config = RAINBOW.config
+    assert isinstance(config, DQNConfig)
+    switches = (config.double_q, config.dueling, config.categorical, config.noisy)
+    assert switches == (True,) * 4
+    assert config.n_step > 1
+    assert config.is_prioritized
 
 
 def test_presets_of_another_algorithm_are_passed_over() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent_client.run_errors import SettingsError, UnsuitableEnvironmentError
-from agent_client.runs.presets import CARTPOLE, GENERIC
+from agent_client.runs.dqn_presets import CARTPOLE, GENERIC
 from agent_client.runs.settings import (
     TrainSettings,
     preset_of,
