@@ -97,9 +97,9 @@ def test_what_was_foreseen_does_not_surprise() -> None:
 
 def test_after_termination_only_the_reward_is_left() -> None:
     returns = CategoricalReturn(3, 0.0, 2.0)
-    sure = torch.tensor([[-50.0, -50.0, 50.0]])
+    sure = torch.tensor([[-50.0, 50.0, -50.0]])
 
-    result = returns.compare(sure, torch.tensor([2.0]), torch.zeros(1), torch.randn(1, 3))
+    result = returns.compare(sure, torch.tensor([1.0]), torch.zeros(1), torch.randn(1, 3))
 
     assert result.losses.tolist() == pytest.approx([0.0], abs=1e-6)
 

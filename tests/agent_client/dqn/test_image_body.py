@@ -16,11 +16,11 @@ def test_frames_are_channels_of_one_image() -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([1.0, 10.0, 100.0, 1000.0])[None, :, None, None])
         layer.bias.zero_()  # type: ignore[union-attr]
-    seen = torch.zeros(1, 2, 3, 3, 2, dtype=torch.bool)
+    seen = torch.zeros(2, 2, 3, 3, 2, dtype=torch.bool)
     seen[0, 0, 1, 2, 1] = True  # frame 0, color 1: channel 1
-    seen[0, 1, 0, 0, 0] = True  # frame 1, color 0: channel 2
+    seen[1, 1, 0, 0, 0] = True  # frame 1, color 0: channel 2
 
-    assert body(seen).tolist() == [[110.0]]
+    assert body(seen).tolist() == [[10.0], [100.0]]
     assert body.size == 1
 
 
