@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BROWSER_STAMP := $(VENV)/.browser
 
 # Fuzzing has an environment of its own: its plugins of pytest are not for the tests.
 FUZZ_VENV    := .venv-fuzz
@@ -14,7 +15,7 @@ FUZZ_TARGETS := decoders server crowd
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-docker soak coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser pictures test-docker soak coverage bench-quick bench bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -30,7 +31,7 @@ demo: install   ## the main job: a server, a DQN that solves CartPole through it
 	$(BIN)/agent-client train --env CartPole-v1 --seed 0
 
 test: check     ## everything that CI runs: style, types, import contracts, tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not docker'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not docker and not browser'
 
 check: install  ## style, types and import contracts
 	$(BIN)/ruff check .
@@ -78,6 +79,18 @@ test-models: install ## thousands of random programs beside a slow twin, and mis
 test-crash: install ## servers killed 200 times under load, crashes and power failures at every write
 	$(BIN)/python -m pytest -m slow -s tests/system/test_kills.py tests/replay_server/durability
 
+test-browser: $(BROWSER_STAMP) ## the page in a real, headless Chromium, with a real learning run behind it
+	$(BIN)/python -m pytest -m browser tests/browser
+
+$(BROWSER_STAMP): $(STAMP)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { echo 'no Chromium found; on Debian: apt-get install chromium' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	@touch $@
+
+pictures: $(BROWSER_STAMP) ## the pictures of the page in docs/pictures
+	$(BIN)/python -m tests.browser.pictures
+
 test-docker: install ## the images, built and brought up for real; needs a container engine
 	$(BIN)/python -m pytest -m docker tests/docker
 
@@ -85,7 +98,7 @@ soak: install   ## half an hour of steady load on a real server: does anything g
 	$(BIN)/python -m benchmarks.soak --minutes 30
 
 coverage: install ## branch coverage of the normal tests
-	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker'
+	$(BIN)/python -m coverage run -m pytest -m 'not slow and not docker and not browser'
 	$(BIN)/python -m coverage report --show-missing
 
 bench-quick: install ## benchmarks in about two minutes: ratios to peers and limits

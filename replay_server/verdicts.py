@@ -134,7 +134,7 @@ def _in_step(facts: Facts) -> Verdict:
 def _one_sided(facts: Facts) -> Verdict:
     if facts.inserts.per_second:
         detail = "Rows come in, and nobody draws."
-        advice = "Start the learner; if one runs, look at its log and its address."
+        advice = "If a learner should draw from it, see whether one runs."
         return _say("no_draws", "Only the actors are at work", detail, advice)
     if facts.draws.per_second:
         detail = "Items are drawn, and no rows come in."

@@ -7,11 +7,13 @@ import { Items } from "./items.js";
 
 /** What the page shows of a table; `element` goes into the document. */
 export class TableCard {
-  constructor(name, { isOpen }) {
+  constructor(name) {
     this.name = name;
     this.lookedAt = -Infinity;
     this.isInView = false;
-    this.build(isOpen);
+    this.isChosen = false; // by the person, whether it is open
+    this.build();
+    this.summary.addEventListener("click", () => (this.isChosen = true));
     new IntersectionObserver((entries) => {
       this.isInView = entries.at(-1).isIntersecting;
     }).observe(this.element);
@@ -21,7 +23,7 @@ export class TableCard {
     return this.element.open && this.isInView;
   }
 
-  build(isOpen) {
+  build() {
     this.chips = el("span", { class: "chips" });
     this.badge = el("span", { class: "badge" });
     this.headline = el("p", { class: "headline" });
@@ -46,11 +48,12 @@ export class TableCard {
     };
     this.writers = new Writers(this.name);
     this.items = new Items(this.name);
+    this.summary = el("summary", {}, el("h2", {}, this.name), this.badge, this.chips);
     const charts = Object.values(this.charts).map(({ element }) => element);
     this.element = el(
       "details",
-      { class: "card panel", open: isOpen },
-      el("summary", {}, el("h2", {}, this.name), this.badge, this.chips),
+      { class: "card panel" },
+      this.summary,
       el(
         "div",
         { class: "card-body" },

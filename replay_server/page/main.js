@@ -19,8 +19,8 @@ let lastAnswer = null;
 async function watch() {
   for (;;) {
     try {
-      show(await get("v1/activity"));
-      lookCloser();
+      const activity = await get("v1/activity");
+      if (at("sign-in").hidden) show(activity); // else the token was forgotten meanwhile
     } catch (error) {
       if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
         askForToken(token.get() === null ? "" : error.message);
@@ -50,6 +50,7 @@ function show(activity) {
   showServer(activity);
   showTables(activity.tables);
   announce(activity.tables);
+  lookCloser();
 }
 
 async function showVersion() {
@@ -90,13 +91,27 @@ function showTables(tables) {
   tables.forEach((table, index) => {
     let card = cards.get(table.name);
     if (card === undefined) {
-      card = new TableCard(table.name, { isOpen: cards.size < OPEN_AT_FIRST });
+      card = new TableCard(table.name);
       cards.set(table.name, card);
     }
     card.update(table);
     if (place.children[index] !== card.element) place.insertBefore(card.element, place.children[index] ?? null);
   });
+  unfold(tables);
   showNoTables(place, tables.length === 0);
+}
+
+/** Open a few tables in which something goes on, unless the person has chosen otherwise. */
+function unfold(tables) {
+  const isBusy = ({ sampled_total: drawn, draws, inserts }) =>
+    tables.length === 1 || drawn > 0 || draws.waiting > 0 || inserts.waiting > 0;
+  let open = [...cards.values()].filter(({ element }) => element.open).length;
+  for (const card of tables.filter(isBusy).map(({ name }) => cards.get(name))) {
+    if (open >= OPEN_AT_FIRST) return;
+    if (card.isChosen || card.element.open) continue;
+    card.element.open = true;
+    open += 1;
+  }
 }
 
 function showNoTables(place, isEmpty) {
@@ -137,6 +152,10 @@ function askForToken(problem) {
   setStatus("wait", "Token needed");
   cards.forEach((card) => card.element.remove());
   cards.clear();
+  verdicts.clear();
+  at("server").replaceChildren();
+  announcer.textContent = "";
+  document.title = "replay-server";
   at("forget").hidden = at("server").hidden = true;
   at("sign-in").hidden = false;
   setText(at("token-error"), problem);

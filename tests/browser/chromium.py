@@ -1,0 +1,107 @@
+"""A headless Chromium, and what it had to complain of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 60_000
+WIDE = {"width": 1280, "height": 1000}
+
+# Before anything else in each page: remembers what its policy stopped, wherever that was.
+_WATCH_POLICY = """
+window.stopped = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.stopped.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+
+def executable() -> str:
+    """Return the path of a Chromium. Raises RuntimeError if there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise RuntimeError(f"none of {', '.join(NAMES)} is on the path")
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Start one, and end it."""
+    from playwright.sync_api import sync_playwright
+
+    # Chromium has no sandbox of its own for root, who runs the tests in containers.
+    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """A page in a context of its own, as of another person.
+
+    Attributes:
+        page: playwright's.
+        errors: what scripts threw, and what the console called errors.
+        hosts: whom it asked for anything.
+    """
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.add_init_script(_WATCH_POLICY)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: message.type == "error" and self.errors.append(message.text),
+        )
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+
+    def open(self, url: str) -> "Tab":
+        self.page.goto(url)
+        return self
+
+    @property
+    def stopped(self) -> list[str]:
+        """What the page's policy stopped."""
+        found: list[str] = self.page.evaluate("window.stopped")
+        return found
+
+    def card(self, table: str) -> Any:
+        """Return the card of a table."""
+        heading = self.page.get_by_role("heading", name=table, exact=True)
+        return self.page.locator(".card", has=heading)
+
+    def wait(self, condition: str, argument: Any = None) -> None:
+        """Return once a JavaScript function of `argument` returns something true."""
+        self.page.wait_for_function(condition, arg=argument, timeout=PATIENCE_MS)
+
+    def wait_for_charts(self, table: str, count: int = 6) -> None:
+        """Return once the charts of a table are drawn."""
+        self.card(table).scroll_into_view_if_needed()
+        self.wait(
+            """([table, count]) => {
+                const cards = [...document.querySelectorAll(".card")];
+                const card = cards.find((each) => each.querySelector("h2").textContent === table);
+                const isDrawn = (plot) => plot.querySelector(".js-line, .point") !== null;
+                return [...card.querySelectorAll(".plot")].filter(isDrawn).length >= count;
+            }""",
+            [table, count],
+        )
+
+    def width_beyond(self) -> int:
+        """Return by how many pixels the page is wider than its window."""
+        beyond: int = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return beyond
+
+
+def tab(browser: Any, **options: Any) -> Tab:
+    """Open one; `options` are those of a context."""
+    return Tab(browser.new_context(**{"viewport": WIDE, **options}).new_page())
