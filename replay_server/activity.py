@@ -37,7 +37,7 @@ from replay_wire.specs import FifoRemover
 __all__ = ["Activity"]
 
 _OVERVIEW_S: Final = 0.4
-_MOST_PRIORITIES: Final = 1 << 17
+_ABOUT_PRIORITIES: Final = 1 << 15
 _MOST_WRITERS: Final = 32
 _MOST_WAITING: Final = 4096
 _STATM: Final = Path("/proc/self/statm")
@@ -62,10 +62,9 @@ class Activity:
         return self._overview.get(lambda: self._look_at(served))
 
     def closer_look(self, name: str) -> TableActivityReply:
-        """Return what goes on in a table; a second old or more, the more the larger the table.
+        """Return what goes on in a table; a second old, or more where it costs more.
 
-        Raises UnknownTableError, UnavailableError. Cost: O(rows) where it is made anew, a few ms a
-        million.
+        Raises UnknownTableError, UnavailableError. Cost: some ms where it is made anew.
         """
         served = self._tables.find(name)
         return served.closer_look.get(lambda: _look_closer(served))
@@ -160,7 +159,7 @@ def _look_closer(served: ServedTable) -> TableActivityReply:
     return TableActivityReply(
         table=activity,
         history=served.looks.history(time.monotonic()),
-        priorities=histogram(some_priorities(table, _MOST_PRIORITIES)),
+        priorities=histogram(some_priorities(table, _ABOUT_PRIORITIES)),
         ages=histogram(table.sample_ages.recent),
         age_quantiles=table.sample_ages.quantiles(),
         writers=[

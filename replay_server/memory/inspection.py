@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from replay_server.memory.arrays import Float64Array
 from replay_server.memory.footprint import bytes_for
+from replay_server.memory.ranked_occupancy import RankedOccupancy
 from replay_server.memory.table import Table
 from replay_server.memory.writers import WriterLedger
 
@@ -16,15 +19,20 @@ def full_bytes(table: Table) -> int:
     return full + table.packed_bytes + table.remembered_bytes
 
 
-def some_priorities(table: Table, most: int) -> Float64Array:
-    """Return raw priorities [n] of items, n <= most: of all, or of every k-th by key.
+def some_priorities(table: Table, about: int) -> Float64Array:
+    """Return raw priorities [n] of items: of all, or of every k-th where they are more.
 
-    Cost: O(capacity), some ms a million; and O(most).
+    Cost: O(about), with some ns for each row that was deleted, or each slot that a remover other
+    than `fifo` has left empty.
     """
-    occupancy = table._occupancy
-    slots = occupancy.live_slots(-1)
-    slots = slots[:: max(1, -(-len(slots) // most))]
-    return table._index.priorities[slots[occupancy.are_items(slots)]]
+    occupancy, index = table._occupancy, table._index
+    first, stop = 0, index.slots
+    if not isinstance(occupancy, RankedOccupancy):  # rows lie one behind the other, by key
+        oldest = occupancy.oldest_slots(-1, 1)
+        first, stop = int(index.keys[oldest].sum()), occupancy.next_key if len(oldest) else 0
+    slots = np.arange(first, stop, max(1, -(-table.rows // about))) % index.slots
+    slots = slots[index.holds_rows(slots)]
+    return index.priorities[slots[occupancy.are_items(slots)]]
 
 
 def writers_of(table: Table) -> WriterLedger:

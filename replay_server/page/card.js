@@ -85,7 +85,7 @@ export class TableCard {
     const overall = table.inserted_total ? table.sampled_total / table.inserted_total : null;
     ratio.say(
       brief(table.samples_per_insert),
-      wanted === undefined ? `${brief(overall)} since the start` : `limiter: ${brief(wanted)}, give or take`,
+      wanted === undefined ? `${brief(overall)} since the start` : `the limiter wants ${brief(wanted)}`,
     );
     ratio.pointAt(table.limiter_position);
     memory.say(bytes(table.bytes), `${bytes(table.bytes / table.capacity)} a row`);
@@ -226,7 +226,9 @@ class Writers {
 
   update({ table, writers, writers_total: total }) {
     const known = total === 0 ? "No writer has named itself." : `${counted(total, "writer")} known.`;
-    setText(this.note, `${known} Now ${waiting(table.inserts, "insert")}, and ${waiting(table.draws, "draw")}.`);
+    const sides = [[table.inserts, "insert"], [table.draws, "draw"]];
+    const held = sides.filter(([side]) => side.waiting > 0).map(([side, what]) => waiting(side, what));
+    setText(this.note, `${known} Now ${held.length ? held.join(" and ") : "nobody waits"}.`);
     this.table.hidden = writers.length === 0;
     this.rows.replaceChildren(
       ...writers.map((writer) =>

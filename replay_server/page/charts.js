@@ -125,7 +125,7 @@ export class TimeChart extends Chart {
 }
 
 function level(value) {
-  const line = { color: color("muted"), width: 1.2, dash: "dash" };
+  const line = { color: color("ink"), width: 1.2, dash: "dash" };
   return { type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line };
 }
 

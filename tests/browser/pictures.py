@@ -26,7 +26,7 @@ def main() -> None:
     with (
         chromium() as browser,
         Load(server.url, TABLE, actors=3, actor_pause_s=0.12, learner_pause_s=0.0),
-        Load(server.url, IMAGES, make=frames, batch_size=32, actor_pause_s=0.2, actors=1),
+        Load(server.url, IMAGES, make=frames, actor_pause_s=0.1, learner_pause_s=0.6),
     ):
         tabs = {name: tab(browser, **kind).open(server.url) for name, kind in KINDS.items()}
         next(iter(tabs.values())).page.wait_for_timeout(HISTORY_MS)
