@@ -53,5 +53,4 @@ def _edges(low: float, high: float, is_logarithmic: bool, is_whole: bool) -> Flo
     edges = (np.geomspace if is_logarithmic else np.linspace)(low, high, _BINS + 1)
     if is_whole:
         edges = np.round(edges)
-    edges[0], edges[-1] = low, high
     return np.unique(edges)  # where neighbours in float64, or integers, leave no room for all

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from replay_server.histograms import histogram
@@ -46,6 +46,8 @@ def test_without_a_value_above_0_there_is_no_bin(count: int, zeros: int):
 FINITE = st.floats(0, 1e300, allow_subnormal=True)
 
 
+@example([1.0, 1.0000000000000002, 1.0000000000000004])  # no room for 32 bins between them
+@example([1, 2, 40])
 @given(st.lists(FINITE, max_size=50) | st.lists(st.integers(0, 2**53), max_size=50))
 def test_every_value_is_counted_once(values: list[float]):
     dtype = np.int64 if all(isinstance(value, int) for value in values) else np.float64
@@ -55,4 +57,4 @@ def test_every_value_is_counted_once(values: list[float]):
     left_out = found.zeros if found.is_logarithmic or not found.counts else 0
     assert sum(found.counts) + left_out == found.looked_at == len(values)
     assert len(found.edges) == (len(found.counts) + 1 if found.counts else 0)
-    assert sorted(found.edges) == found.edges
+    assert len(found.counts) == 1 or sorted(set(found.edges)) == found.edges
