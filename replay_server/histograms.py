@@ -18,20 +18,20 @@ _WIDE: Final = 20.0  # from this ratio of largest to smallest on
 def histogram(values: AnyArray) -> Histogram:
     """Return how values [n], finite and >= 0, are spread over some 32 bins of equal width.
 
-    Where the largest is far above the smallest that is not 0, the bins are of equal ratio instead.
-    Bins of integers begin at integers. One bin holds all values where they are equal; there is none
-    where there are no values but 0.
+    Bins of integers begin at integers. Those of other numbers are of equal ratio instead, where the
+    largest is far above the smallest that is not 0. One bin holds all values where they are equal;
+    there is none where there are no values but 0.
 
-    Cost: O(n), some 2 ms for 100,000.
+    Cost: O(n), some 2 ms for 50,000.
     """
     positive = values[values > 0].astype(np.float64)
     zeros = len(values) - len(positive)
     if not len(positive):
         return Histogram(edges=[], counts=[], zeros=zeros, looked_at=zeros, is_logarithmic=False)
-    low, high = float(positive.min()), float(positive.max())
-    is_logarithmic = high > low * _WIDE
-    binned = positive if is_logarithmic else values
     is_whole = np.issubdtype(values.dtype, np.integer)
+    high = float(positive.max())
+    is_logarithmic = not is_whole and high > float(positive.min()) * _WIDE
+    binned = positive if is_logarithmic else values
     edges = _edges(float(binned.min()), high, is_logarithmic, is_whole)
     counts, _ = np.histogram(binned, edges)
     return Histogram(
@@ -47,10 +47,8 @@ def _edges(low: float, high: float, is_logarithmic: bool, is_whole: bool) -> Flo
     """Return ascending edges, two at the least, between which no value is left out."""
     if low == high:
         return np.array([low, high])
-    if is_whole and not is_logarithmic:
+    if is_whole:
         width = np.ceil((high - low + 1) / _BINS)
         return np.arange(low, high + width + 1, width)
     edges = (np.geomspace if is_logarithmic else np.linspace)(low, high, _BINS + 1)
-    if is_whole:
-        edges = np.round(edges)
-    return np.unique(edges)  # where neighbours in float64, or integers, leave no room for all
+    return np.unique(edges)  # neighbours in float64 leave no room for all of them
