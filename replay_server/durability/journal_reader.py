@@ -179,8 +179,8 @@ def _is_cut_off(found: FoundSegment, content: memoryview) -> bool:
     size, count = content.nbytes, len(found.payloads)
     if found.is_short or found.end + HEADER.size > size:
         return True
-    length, check, number, certain = HEADER.unpack_from(content, found.end)
-    if not (length or check or number or certain):
+    length, check, number, _ = HEADER.unpack_from(content, found.end)
+    if not (length or check):  # nothing, or what `seal` was wiping out
         return False
     return bool(number != count or found.end + 2 * HEADER.size + length > size)
 

@@ -131,6 +131,18 @@ def test_a_last_record_that_is_broken_off_is_none(tmp_path: Path, kept: int):
     assert [bytes(each) for each in read_journal(tmp_path, 3).payloads] == RECORDS[:5]
 
 
+@pytest.mark.parametrize("wiped", range(0, HEADER.size + 1, 4))
+def test_a_broken_off_record_may_be_wiped_out_in_part(tmp_path: Path, wiped: int):
+    (path,) = write_journal(tmp_path, segments=1)
+    last = HEAD_BYTES + 5 * SIZE
+    overwrite(path, last + SIZE - 64, bytes(64))
+    overwrite(path, last, bytes(wiped))
+
+    found = read_journal(tmp_path, 1)
+
+    assert [bytes(each) for each in found.payloads] == RECORDS[:5]
+
+
 def test_whole_records_behind_one_that_was_never_synced_are_none(tmp_path: Path):
     journal = Journal(tmp_path, Files(), 0, 0, power=True)
     journal.begin([RECORDS[0]], synced=True)
