@@ -157,3 +157,18 @@ def test_one_network_solves_three_tasks(server_url: str):
 
     assert done.returncode == 0, done.stderr
     assert min(float(score) for _, score in SCORE.findall(done.stdout)) >= 190.0
+
+
+@pytest.mark.slow
+def test_the_experiments_tell_and_draw(tmp_path: Path):
+    for name, picture in (("freshness", "freshness"), ("adaptive_tasks", "adaptive_tasks")):
+        out = tmp_path / name
+        command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--out", str(out)]
+        done = subprocess.run(
+            [*command, "--seeds", "2", "--steps", "2048"],
+            capture_output=True, text=True, timeout=600.0, check=False,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("±") >= 10
+        assert (out / f"{picture}.png").stat().st_size > 10_000

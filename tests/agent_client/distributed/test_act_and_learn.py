@@ -199,3 +199,26 @@ def test_bad_usage_is_one_sentence(
     told = capsys.readouterr().err
     assert sentence in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_one_killed", [False, True], ids=["all_live", "one_is_killed"])
+def test_three_actors_and_a_learner_solve_cartpole(
+    client: ReplayClient, run: str, tmp_path: Path, is_one_killed: bool
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    where = ("--env", "CartPole-v1", "--server", client._channel.base_url, "--table", run)
+    actors = [
+        Process("act", *where, "--actor-index", str(index), "--actors", "3") for index in range(3)
+    ]
+    learner = Process("learn", *where, "--tracker", "none", "--out", str(folder.path))
+    if is_one_killed:
+        wait_for_actors(client, run, {0, 1, 2})
+        actors[1].signal(signal.SIGKILL)
+
+    learned, report = learner.ended()
+
+    codes = [actor.ended()[0] for actor in actors]
+    assert learned == 0, report
+    assert codes == [0, -signal.SIGKILL if is_one_killed else 0, 0]
+    assert json.loads(folder.evaluation.read_text())["mean_return"] >= 475.0
