@@ -27,7 +27,7 @@ LUNAR_LANDER_CONTINUOUS: Final = Preset(
     environment_ids=("LunarLanderContinuous-v3", "LunarLander-v3?continuous=true"),
     steps=200_000,
     evaluation_period=5_000,
-    stop_return=230.0,
+    stop_return=215.0,
     solved_return=200.0,
     config=SACConfig(
         hidden_units=(128, 128),
@@ -37,8 +37,8 @@ LUNAR_LANDER_CONTINUOUS: Final = Preset(
         temperature_learning_rate=5e-4,
         target_update_rate=0.01,
         replay_capacity=200_000,
-        learning_starts=5_000,
-        random_steps=5_000,
+        learning_starts=2_000,
+        random_steps=2_000,
     ),
 )
 
