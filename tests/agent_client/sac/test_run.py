@@ -48,7 +48,7 @@ def test_run_goes_on_and_is_evaluated_as_any_other(
     newest = read_metrics(folder.metrics)[-1]
     assert (newest.step, newest.learner_steps) == (300, 201)
     assert 0.5 < newest.figures["temperature"] < 1.0
-    assert set(newest.figures) == {
+    assert set(newest.figures) >= {
         "temperature", "entropy", "critic_loss", "policy_loss", "mean_value",
     }  # fmt: skip
 
