@@ -45,7 +45,7 @@ class ServerMetrics:
     def collect(self) -> list[Metric]:
         """Return every family, all of one instant. For the event loop's thread.
 
-        Cost: some hundred microseconds for each table.
+        Cost: about a hundred microseconds for each table.
         """
         return [
             *self._server(),

@@ -61,7 +61,7 @@ class _Kind:
 def table_families(tables: Iterable[ServedTable]) -> Iterator[_Family]:
     """Give the families of tables as they are at this instant.
 
-    Cost: some hundred microseconds a table, whatever its size. For the event loop's thread.
+    Cost: about a hundred microseconds a table, whatever its size. For the event loop's thread.
     """
     tables = list(tables)
     return (kind.family(tables) for kind in _KINDS)

@@ -37,3 +37,14 @@ def test_only_the_last_ages_count(sizes):
 
     expected = np.quantile(everything[-WINDOW:], (0.5, 0.9, 0.99))
     assert list(ages.quantiles().values()) == expected.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 100, 101, WINDOW])
+def test_quantiles_are_those_of_numpy(size: int):
+    generator = np.random.default_rng(size)
+    for _ in range(20):
+        ages, drawn = SampleAges(aligned_zeros, Changes()), generator.integers(0, 50, size)
+        ages.add(drawn)
+
+        expected = np.quantile(drawn, (0.5, 0.9, 0.99)).tolist()
+        assert list(ages.quantiles().values()) == expected
