@@ -10,7 +10,8 @@ FROM python:3.11-slim AS requirements
 WORKDIR /build
 COPY pyproject.toml docker/requirements.py ./
 RUN python requirements.py agent --without \
-        fastapi fastapi-offline httptools numba python-json-logger uvicorn uvloop zstandard \
+        fastapi fastapi-offline httptools numba plotly prometheus-client \
+        python-json-logger uvicorn uvloop zstandard \
         > requirements.txt
 
 FROM python:3.11-slim AS builder

@@ -199,6 +199,9 @@ def test_a_viewer_sees_all_but_rows(guarded: GuardedServer, guarded_table: str, 
     opened.page.get_by_role("button", name="Forget token").click()
     opened.page.get_by_label("Token", exact=True).wait_for()
     assert guarded_table not in opened.page.content()
+    sign_in(opened, guarded.file.tokens["viewer"])
+    opened.page.locator("[aria-live=polite]").get_by_text(guarded_table).wait_for()  # told anew
+    opened.page.get_by_role("button", name="Forget token").click()
     opened.page.reload()
     opened.page.get_by_label("Token", exact=True).wait_for()
     opened.page.context.close()

@@ -28,7 +28,7 @@ BUILD_WITHIN_S = 1_800.0
 TRAIN_WITHIN_S = 900.0
 HEALTHY_WITHIN_S = 120.0  # it is 6 s on a machine with nothing else to do
 STOPPED_WITHIN_S = 10.0
-SERVER_ONLY = ("fastapi", "starlette", "uvicorn", "numba", "zstandard", "replay_server")
+SERVER_ONLY = ("fastapi", "starlette", "uvicorn", "numba", "plotly", "zstandard", "replay_server")
 AGENT_ONLY = ("torch", "gymnasium", "matplotlib", "agent_client")
 
 
