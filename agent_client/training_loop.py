@@ -54,6 +54,10 @@ class ObservedLoop(Protocol):
     def figures(self) -> Mapping[str, float]:
         """What is told of exploration, of the newest gradient step, if any, and of draws."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else people should see of it just now, each in a few words."""
+
 
 class LoopObserver(Protocol):
     """Who is told what happens: metrics, trackers, the progress display, the checkpoint."""
@@ -196,6 +200,11 @@ class TrainingLoop:
         progress = self.progress
         drawn = draw_figures(progress.draws, max(progress.step, self._rows))
         return {**self.exploration, **progress.learner_figures, **drawn}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing else: whoever acts itself waits for nobody."""
+        return ()
 
     def run(self) -> StopReason:
         """Train until the plan is fulfilled or somebody sets ``stop_requested``.

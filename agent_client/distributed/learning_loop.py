@@ -46,6 +46,10 @@ class Actors(Protocol):
     def replay_size(self) -> int:
         """Items in the table."""
 
+    @property
+    def actors_at_work(self) -> int:
+        """Actors of which an episode has been heard lately."""
+
     def ask(self) -> list[EndedEpisode]:
         """Bring the numbers up to date; return the episodes ended since."""
 
@@ -123,6 +127,12 @@ class LearningLoop:
         progress = self.progress
         drawn = draw_figures(progress.draws, progress.step)
         return {**self.exploration, **progress.learner_figures, **drawn}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many actors have been heard of lately, and whether it waits for them."""
+        actors = f"{self.actors.actors_at_work} actors"
+        return (actors, "waiting for steps") if self.is_waiting else (actors,)
 
     def run(self) -> StopReason:
         """Learn until the plan is fulfilled or somebody sets ``stop_requested``.

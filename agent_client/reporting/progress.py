@@ -106,7 +106,11 @@ class ProgressDisplay:
             f"{steps_rate:,.0f} steps/s",
             f"{updates_rate:,.0f} updates/s",
             f"replay {loop.replay_size:,}",
+            *loop.notes,
         ]
+        age = loop.figures.get("sample_age")
+        if age is not None:
+            parts.append(f"age {age:,.0f}")
         line = "  ".join(parts)
         if self._progress is None:
             step = f"step {loop.progress.step:,} of {self._total_steps:,}"

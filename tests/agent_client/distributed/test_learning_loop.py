@@ -42,6 +42,7 @@ class FakeActors:
 
     steps: int = 0
     replay_size: int = 40
+    actors_at_work: int = 2
     ended: list[EndedEpisode] = field(default_factory=list)
     is_away: bool = False
 
@@ -240,6 +241,21 @@ def test_actors_that_are_not_there_are_waited_for_however_long() -> None:
     it.loop._batches = Failing(it.source, refusal(), times=3)
 
     assert it.loop.run() is StopReason.OUT_OF_STEPS
+
+
+def test_people_see_that_it_waits_for_actors_and_how_many_there_are() -> None:
+    it = bench()
+    it.loop._batches = Failing(it.source, refusal(), times=1)
+    told = []
+
+    class Asks(Heard):
+        def on_step(self, loop: ObservedLoop) -> None:
+            told.append(loop.notes)
+
+    it.loop.observers = (Asks(),)
+    it.loop.run()
+
+    assert told[:2] == [("2 actors", "waiting for steps"), ("2 actors",)]
 
 
 def test_a_server_that_stays_away_too_long_ends_it() -> None:
