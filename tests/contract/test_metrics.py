@@ -289,8 +289,12 @@ def test_a_request_that_waits_lasts_as_long_as_it_waits(peer: Peer, table: Table
 
     assert table.sample(1, timeout=0.2).status == 429
 
-    took = Scrape.of(peer).value(name, **labels) - before.value(name, **labels)
-    assert 0.2 <= took < 20
+    after = Scrape.of(peer)
+    assert 0.2 <= after.value(name, **labels) - before.value(name, **labels) < 20
+    bucket = name.replace("_sum", "_bucket")
+    for bound, more in (("0.1", 0), ("+Inf", 1)):
+        at = {**labels, "le": bound}
+        assert after.value(bucket, **at) - before.value(bucket, **at) == more
 
 
 def test_connections_and_requests_under_way_are_told(peer: Peer, table: TablePeer, server_url: str):
