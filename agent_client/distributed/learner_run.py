@@ -105,7 +105,7 @@ def learn(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
         with ExitStack() as stack:
             metrics = MetricsLog(
                 folder.metrics,
-                open_tracker(settings.tracker, folder.tracker),
+                open_tracker(settings.tracker, folder.tracker, run.to_toml()),
                 (*algorithm.figures, *DRAW_FIGURES),
                 resume_step=progress.step if resume else None,
             )

@@ -116,7 +116,7 @@ def train(
         client = stack.enter_context(connect(url, settings.token_file, settings.tls_ca))
         table = stack.enter_context(_open_table(client, run, environment, kept))
         folder.create(run.to_toml())
-        tracker = open_tracker(settings.tracker, folder.tracker)
+        tracker = open_tracker(settings.tracker, folder.tracker, run.to_toml())
         metrics = MetricsLog(
             folder.metrics,
             tracker,

@@ -196,7 +196,7 @@ def test_resumed_run_keeps_its_configuration_and_folder(
             "sac has no",
             id="another_algorithms_hyperparameter",
         ),
-        pytest.param(["train", *ENV, "--tracker", "wandb"], "--tracker", id="later_tracker"),
+        pytest.param(["train", *ENV, "--tracker", "mlflow"], "--tracker", id="unknown_tracker"),
         pytest.param(["train", *ENV, "--set", "batch=1"], "'batch'", id="no_hyperparameter"),
         pytest.param(["train", *ENV, "--set", "discount=2"], "discount", id="out_of_range"),
         pytest.param(["train", *ENV, "--config", "none.toml"], "none.toml", id="no_file"),

@@ -10,7 +10,7 @@ from agent_client.run_errors import TrackerUnavailableError
 
 
 def test_tensorboard_writes_event_files(tmp_path: Path) -> None:
-    tracker = open_tracker("tensorboard", tmp_path)
+    tracker = open_tracker("tensorboard", tmp_path, {})
     tracker.log({"episode_return": 3.0}, step=10)
     tracker.close()
 
@@ -19,17 +19,41 @@ def test_tensorboard_writes_event_files(tmp_path: Path) -> None:
 
 
 def test_no_tracker_writes_nothing(tmp_path: Path) -> None:
-    tracker = open_tracker("none", tmp_path)
+    tracker = open_tracker("none", tmp_path, {})
     tracker.log({"episode_return": 3.0}, step=10)
     tracker.close()
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
+def test_wandb_writes_an_offline_run_with_its_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    about = {"env": "CartPole-v1", "server": "http://secret.example", "dqn": {"n_step": 3}}
+    tracker = open_tracker("wandb", tmp_path / "tracker", about)
+    tracker.log({"episode_return": 123.25}, step=10)
+    tracker.log({"evaluation_return": 77.5}, step=10)
+    tracker.log({"episode_return": 321.75}, step=20)
+    tracker.close()
+
+    (path,) = (tmp_path / "tracker" / "wandb").glob("offline-run-*/run-*.wandb")
+    written = path.read_bytes()
+    for text in (b"episode_return", b"123.25", b"77.5", b"321.75", b"CartPole-v1", b"n_step"):
+        assert text in written
+    assert b"secret.example" not in written
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("tensorboard", "torch.utils.tensorboard.writer"), ("wandb", "wandb")]
+)
+def test_missing_library_is_named(
+    name: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(TrackerUnavailableError) as caught:
-        open_tracker("tensorboard", tmp_path)
+        open_tracker(name, tmp_path, {})
 
-    assert caught.value.package == "tensorboard"
+    assert caught.value.package == name
+    assert list(tmp_path.iterdir()) == []
