@@ -1,5 +1,7 @@
 """Trackers by name."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,16 +28,24 @@ def test_no_tracker_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wandb_writes_an_offline_run_with_its_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    about = {"env": "CartPole-v1", "server": "http://secret.example", "dqn": {"n_step": 3}}
-    tracker = open_tracker("wandb", tmp_path / "tracker", about)
-    tracker.log({"episode_return": 123.25}, step=10)
-    tracker.log({"evaluation_return": 77.5}, step=10)
-    tracker.log({"episode_return": 321.75}, step=20)
-    tracker.close()
+def test_wandb_writes_an_offline_run_with_its_configuration(tmp_path: Path) -> None:
+    # In a process of its own: wandb's service writes the last of it when that ends.
+    program = """
+import sys
+from pathlib import Path
+from agent_client.reporting.trackers import open_tracker
+about = {"env": "CartPole-v1", "server": "http://secret.example", "dqn": {"n_step": 3}}
+tracker = open_tracker("wandb", Path(sys.argv[1]), about)
+tracker.log({"episode_return": 123.25}, step=10)
+tracker.log({"evaluation_return": 77.5}, step=10)
+tracker.log({"episode_return": 321.75}, step=20)
+tracker.close()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_MODE"}
+
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "tracker")], check=True, env=environment
+    )
 
     (path,) = (tmp_path / "tracker" / "wandb").glob("offline-run-*/run-*.wandb")
     written = path.read_bytes()
