@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from agent_client.reporting.trackers import open_tracker
 from agent_client.run_errors import TrackerUnavailableError
+
+WAIT_S = 30.0
 
 
 def test_tensorboard_writes_event_files(tmp_path: Path) -> None:
@@ -29,7 +32,7 @@ def test_no_tracker_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_wandb_writes_an_offline_run_with_its_configuration(tmp_path: Path) -> None:
-    # In a process of its own: wandb's service writes the last of it when that ends.
+    # In a process of its own: wandb's service writes the last of it when that has ended.
     program = """
 import sys
 from pathlib import Path
@@ -48,9 +51,11 @@ tracker.close()
     )
 
     (path,) = (tmp_path / "tracker" / "wandb").glob("offline-run-*/run-*.wandb")
-    written = path.read_bytes()
-    for text in (b"episode_return", b"123.25", b"77.5", b"321.75", b"CartPole-v1", b"n_step"):
-        assert text in written
+    texts = (b"episode_return", b"123.25", b"77.5", b"321.75", b"CartPole-v1", b"n_step")
+    deadline = time.monotonic() + WAIT_S
+    while not all(text in (written := path.read_bytes()) for text in texts):
+        assert time.monotonic() < deadline, written
+        time.sleep(0.05)
     assert b"secret.example" not in written
 
 
