@@ -1,6 +1,7 @@
 """`replay-server doctor`: what is wrong with the way to a server, told with what to do."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +79,11 @@ def test_where_all_is_well_every_line_says_so(doctor: Doctor, server_url: str):
     assert told.is_well()
     assert list(told.marks) == ALL
     assert "asks for none" in told.lines["token"]
-    assert "of 200 empty requests" in told.lines["latency"]
+    median, worst, count = re.fullmatch(
+        r"median (\S+) ms, p99 (\S+) ms of (\d+) empty requests", told.lines["latency"]
+    ).groups()  # type: ignore[union-attr]
+    assert 0 < float(median) <= float(worst)
+    assert 1 <= int(count) <= 200  # fewer on a machine that has much else to do
 
 
 def test_nothing_is_changed_unless_that_is_allowed(doctor: Doctor, tmp_path: Path):
