@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
@@ -19,7 +20,8 @@ from agent_client.run_errors import RunError
 from agent_client.tuning.study import load_study
 from agent_client.tuning.trial import Tuning, carry_out, next_trial
 
-_JOIN_S = 0.5
+_JOIN_S = 3.0
+_LONGEST_END_S = 40.0
 
 
 def work(tuning: Tuning) -> None:
@@ -56,11 +58,20 @@ def work_at_once(tuning: Tuning, jobs: int) -> None:
 
 
 def _end(workers: "list[SpawnProcess]") -> None:
-    """Let workers finish the step under way, so that the study knows what became of it."""
+    """Let workers finish the step under way, so that the study knows what became of it.
+
+    A signal that comes at the very end of a trial is forgotten with it: they are told again. What
+    is killed in the end is tried again when the study is gone on with.
+    """
+    deadline = time.monotonic() + _LONGEST_END_S
+    while any(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
+        for worker in workers:
+            if worker.is_alive():
+                worker.terminate()
+                worker.join(_JOIN_S)
     for worker in workers:
         if worker.is_alive():
-            worker.terminate()
-    for worker in workers:
+            worker.kill()
         worker.join()
 
 
