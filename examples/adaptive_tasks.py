@@ -192,13 +192,13 @@ def main() -> None:
     """Train in both ways, tell and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/adaptive-tasks"))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--steps", type=int, default=STEPS, help="of each task")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[Result]] = {"equal": [], "adaptive": []}
     with EmbeddedServer() as server, ReplayClient(server.url) as client:
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             for mode, runs in results.items():
                 path = options.out / f"{mode}-seed{seed}.json"
                 if not path.exists():

@@ -123,20 +123,20 @@ def main() -> None:
     """Train, tell and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/freshness"))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
     curves: dict[str, NDArray[np.float64]] = {}
     bars: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in FIGURES}
     print("variant | return on the way | return at the end | age | effective | never drawn")
     with EmbeddedServer() as server:
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             for hyperparameters in VARIANTS.values():
                 folder = folder_of(options.out, hyperparameters, seed)
                 train(server.url, folder, seed, options.steps, hyperparameters)
     for variant, hyperparameters in VARIANTS.items():
         runs = []
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             folder = folder_of(options.out, hyperparameters, seed)
             runs.append((read_metrics(folder.metrics), json.loads(folder.evaluation.read_text())))
         curves[variant] = np.stack([evaluations(rows) for rows, _ in runs])
