@@ -84,11 +84,11 @@ class Project:
         self.name = name
         self.url = f"http://127.0.0.1:{port}"
 
-    def compose(self, *arguments: str, within_s: float = 120.0) -> str:
+    def compose(self, *arguments: str, within_s: float = 120.0, **variables: str) -> str:
         done = subprocess.run(
             [*self._command, *arguments],
             cwd=REPOSITORY,
-            env=self._environment,
+            env={**self._environment, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
