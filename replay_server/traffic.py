@@ -34,6 +34,7 @@ class Traffic:
         """Start with nothing under way."""
         self.limit = limit
         self.under_way = self.peak = 0
+        self._was_large = False
         self._lock = threading.Lock()  # what is decompressed is counted from other threads
 
     def account(self) -> Account:
@@ -54,10 +55,15 @@ class Traffic:
             self.peak = max(self.peak, self.under_way)
 
     def has_ebbed(self) -> bool:
-        """Return whether far less is under way than not long ago, once for each such time."""
-        ebbed = self.peak > _LARGE_PEAK_BYTES and self.under_way < self.peak // 4
+        """Return whether far less is under way than not long ago.
+
+        After a flood this is told at each quarter that is left, until nothing is.
+        """
+        self._was_large = self._was_large or self.peak > _LARGE_PEAK_BYTES
+        ebbed = self._was_large and self.under_way < self.peak // 4
         if ebbed:
             self.peak = self.under_way
+            self._was_large = self.under_way > 0
         return ebbed
 
 

@@ -38,7 +38,7 @@ class Standing:
     def __init__(self, service: ReplayService) -> None:
         """Lay the tables out in a server without any."""
         self._service = service
-        self._keeper = service._keeper
+        self._keeper = service.keeper
         self._specs = {
             name: codec.decode(b"".join(codec.encode(spec)), TableSpec)
             for name, spec in SPECS.items()

@@ -46,3 +46,15 @@ def test_it_has_ebbed_once_after_a_flood():
         assert not traffic.has_ebbed()
 
     assert [traffic.has_ebbed() for _ in range(2)] == [True, False]
+
+
+def test_a_flood_ebbs_a_quarter_at_a_time_until_nothing_is_left():
+    traffic = Traffic(1 << 30)
+    with traffic.account() as account:
+        account.take(1 << 28)
+        account.take(-(1 << 28) + (1 << 24))
+        assert [traffic.has_ebbed() for _ in range(2)] == [True, False]
+        account.take(-(1 << 24) + 1000)
+        assert [traffic.has_ebbed() for _ in range(2)] == [True, False]
+
+    assert [traffic.has_ebbed() for _ in range(2)] == [True, False]
