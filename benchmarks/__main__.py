@@ -14,6 +14,7 @@ from benchmarks import (
     bench_server,
     bench_small_rows,
     bench_sum_tree,
+    bench_waiting,
 )
 from benchmarks.harness import provenance
 from benchmarks.peers.process import EVERY_LIBRARY, Peers
@@ -29,7 +30,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     programs = [bench_small_rows, bench_frames, bench_sum_tree, bench_server]
     if not quick:
-        programs.append(bench_concurrency)
+        programs += [bench_waiting, bench_concurrency]
     libraries = [name for name in EVERY_LIBRARY if not (quick and name == "reverb")]
     comparisons = []
     with Peers(libraries) as peers:
