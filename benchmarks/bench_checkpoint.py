@@ -51,8 +51,13 @@ def load(client: ReplayClient, stop: threading.Event, times: dict[str, list[floa
             times[name].append(time.perf_counter() - began)
 
 
-def interval(url: str, checkpoints: httpx.Client | None) -> tuple[dict[str, list[float]], float]:
-    """Return the times of requests while a checkpoint is written, or for a while without one."""
+def interval(
+    url: str, checkpoints: httpx.Client | None
+) -> tuple[dict[str, list[float]], float, int]:
+    """Return the times of requests while checkpoints are written, or for a while without one.
+
+    Beside them: how long that was, and how many checkpoints there were.
+    """
     times: dict[str, list[float]] = {"insert": [], "sample": []}
     stop = threading.Event()
     with ReplayClient(url) as client:
@@ -61,12 +66,14 @@ def interval(url: str, checkpoints: httpx.Client | None) -> tuple[dict[str, list
         began = time.perf_counter()
         if checkpoints is None:
             time.sleep(_QUIET_S)
+        count = 0
         while checkpoints is not None and time.perf_counter() - began < _QUIET_S:
             checkpoints.post("/v1/checkpoints", json={"name": "bench"}).raise_for_status()
+            count += 1
         seconds = time.perf_counter() - began
         stop.set()
         worker.join()
-    return times, seconds
+    return times, seconds, count
 
 
 def main() -> None:
@@ -93,10 +100,10 @@ def main() -> None:
         with httpx.Client(base_url=url, timeout=600) as checkpoints:
             for turn in range(2 * options.turns):
                 busy = turn % 2 == 1
-                times, seconds = interval(url, checkpoints if busy else None)
+                times, seconds, count = interval(url, checkpoints if busy else None)
                 for name, found in times.items():
                     every[busy][name] += found
-                print(f"turn {turn}: {'checkpoints' if busy else 'without'} {seconds:.1f} s")
+                print(f"turn {turn}: {count} checkpoints in {seconds:.1f} s")
         server.terminate()
         server.wait()
     for name in ("insert", "sample"):

@@ -23,6 +23,7 @@ from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.keeper import StandingTable
 from replay_server.durability.memo import TableMemo
+from replay_server.durability.pace import Pace
 from replay_server.durability.parameter_shelf import Parameters
 from replay_server.durability.redo import Blobs, Kind, decode_record, encode_record
 from replay_server.durability.row_copy import RowCopy
@@ -214,25 +215,26 @@ class Checkpoints:
     def _write(self, folder: Path, name: str, snapshot: Snapshot) -> CheckpointInfo:
         files = self._files
         files.remove_folder(folder)
+        pace = Pace()
         rows = size = 0
         for place, table in enumerate(snapshot.tables):
             own = folder / "tables" / str(place)
             for part in ("index", "columns"):
                 files.make_folder(own / part)
-            table.rows.write(own, files)
+            table.rows.write(own, files, pace)
             for array_name, array in table.index.items():
-                write_npy(index_path(own, array_name), array, files, synced=True)
+                write_npy(index_path(own, array_name), array, files, synced=True, pace=pace)
                 size += array.nbytes
             for segment_name, segment in table.segments.items():
                 path = column_path(own, segment_name)
-                write_npy(path, segment.array, files, synced=True, stop=segment.used)
+                write_npy(path, segment.array, files, synced=True, stop=segment.used, pace=pace)
                 size += segment.used
             rows += table.rows.count
             size += table.rows.count * table.rows.row_bytes
             for made in (own / "index", own / "columns", own):
                 files.sync_folder(made)
         files.make_folder(folder / "tables")
-        size += self._write_parameters(folder / "parameters", snapshot.parameters)
+        size += self._write_parameters(folder / "parameters", snapshot.parameters, pace)
         info = CheckpointInfo(name, len(snapshot.tables), rows, size)
         blobs = Blobs()
         document: dict[str, Any] = {
@@ -248,7 +250,7 @@ class Checkpoints:
         files.sync_folder(folder)
         return info
 
-    def _write_parameters(self, folder: Path, parameters: Iterable[Parameters]) -> int:
+    def _write_parameters(self, folder: Path, parameters: Iterable[Parameters], pace: Pace) -> int:
         """Copy parameters into a folder; return how many bytes they are."""
         files, total = self._files, 0
         files.make_folder(folder)
@@ -258,6 +260,7 @@ class Checkpoints:
                 for offset in range(0, each.content.size, _PIECE_BYTES):
                     piece = each.content.read(offset, _PIECE_BYTES)
                     files.write(descriptor, [piece], offset)
+                    pace.rest()
                 files.sync(descriptor)
             finally:
                 files.close(descriptor)

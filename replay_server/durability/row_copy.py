@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from replay_server.durability.files import Files
+from replay_server.durability.pace import Pace
 from replay_server.durability.table_files import column_path, npy_header
 from replay_server.memory.arrays import AnyArray, Int64Array
 from replay_server.memory.table import Table
@@ -49,7 +50,7 @@ class RowCopy:
         self._saved: list[tuple[Int64Array, dict[str, AnyArray]]] = []
         table.tell_of_overwriting(self._save)
 
-    def write(self, folder: Path, files: Files) -> None:
+    def write(self, folder: Path, files: Files, pace: Pace) -> None:
         """Write the rows to a folder's column files, those first that will go first; sync them.
 
         Raises StorageFullError, OSError. For any thread.
@@ -67,6 +68,7 @@ class RowCopy:
                     self._write(start + np.flatnonzero(self._pending[start:stop]))
                 if self._failed is not None:
                     raise self._failed
+                pace.rest()
             for descriptor, _ in self._targets.values():
                 files.sync(descriptor)
         finally:

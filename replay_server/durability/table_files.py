@@ -16,6 +16,7 @@ import numpy as np
 
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
+from replay_server.durability.pace import Pace
 from replay_server.durability.segment_files import SegmentFiles
 from replay_server.durability.table_arrays import TableArrays
 from replay_server.errors import StorageFullError
@@ -270,11 +271,12 @@ def write_npy(
     synced: bool,
     copied: Copied | None = None,
     stop: int | None = None,
+    pace: Pace | None = None,
 ) -> None:
     """Write an array to a file piece by piece, without holding the interpreter for long.
 
     Where the array may change meanwhile, each piece is what `copied` returns of it. What lies from
-    the byte `stop` on is left out and reads as zeros.
+    the byte `stop` on is left out and reads as zeros. With `pace` it rests after each piece.
     """
     header = npy_header(array.shape, array.dtype)
     descriptor = files.open(path)
@@ -287,6 +289,8 @@ def write_npy(
                 if copied is not None:
                     piece = copied(content[start : start + _WRITTEN_BYTES])
                 files.write(descriptor, [piece], len(header) + start)
+                if pace is not None:
+                    pace.rest()
         files.resize(descriptor, len(header) + array.nbytes)
         if synced:
             files.sync(descriptor)
