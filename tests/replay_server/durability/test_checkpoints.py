@@ -12,6 +12,7 @@ from replay_server.durability.checkpoints import Checkpoints, Snapshot
 from replay_server.durability.errors import DataDirectoryError
 from replay_server.durability.files import Files
 from replay_server.durability.keeper import Keeper, MemoryKeeper
+from replay_server.durability.pace import Pace
 from replay_server.errors import StorageFullError, UnknownCheckpointError
 from replay_server.keeping import builder
 from tests.replay_server.durability.tables import (
@@ -252,3 +253,20 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_changes(
     assert_same(told(standing.table), before)
     keeper.close()
     assert len(list((tmp_path / "a" / "tables").iterdir())) == 1
+
+
+def test_writing_rests_after_each_file_of_the_index_and_piece_of_rows(
+    tmp_path: Path, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+):
+    rests = []
+    monkeypatch.setattr(Pace, "rest", lambda _: rests.append("rest"))
+    keeper = open_keeper("memory", tmp_path / "a")
+    standing = make(keeper, "rows")
+    rng = np.random.default_rng(5)
+    for number in range(10):
+        some_step(keeper, standing, rng, number)
+
+    checkpoints.write("one", Snapshot.of([standing]))
+
+    with_bytes = [array for array in standing.arrays.index.values() if array.nbytes]
+    assert len(rests) > len(with_bytes)
