@@ -1,7 +1,7 @@
 """An HTTP peer on a real socket that does, connection by connection, what a test tells it."""
 
 import contextlib
-import select
+import selectors
 import socket
 import struct
 import threading
@@ -78,7 +78,9 @@ class Peer:
 
     def waits_for_end(self, timeout_s: float) -> bool:
         """Return whether the client closes its end, or sends more, within the time."""
-        return bool(select.select([self.sock], [], [], timeout_s)[0])
+        with selectors.DefaultSelector() as selector:  # `select` takes no file above number 1023
+            selector.register(self.sock, selectors.EVENT_READ)
+            return bool(selector.select(timeout_s))
 
     def reset(self) -> None:
         """Break the connection off with a reset."""
