@@ -15,7 +15,7 @@ import uvicorn
 from numba.core.event import Event, Listener, install_listener
 
 from replay_server.accepting import Acceptor
-from replay_server.allocator import give_memory_back
+from replay_server.allocator import give_memory_back, keep_one_arena
 from replay_server.connections import Connection, LimitedConfig
 from replay_server.listening import listen, url_of
 from replay_server.reloadable_files import ReloadableFiles
@@ -42,6 +42,7 @@ def serve(settings: ServerSettings) -> None:
         DataDirectoryError: the data directory can't be used.
         TokenFileError, TlsFilesError: a file that the settings name can't be used.
     """
+    keep_one_arena()
     stop = _StopSignal()
     files = ReloadableFiles(settings)
     listener: socket.socket | None = None
