@@ -1,12 +1,14 @@
 """Gymnasium environments as agents want them: arrays or parts of them in, actions out."""
 
 import importlib
+from functools import partial
 from typing import Any, Final
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces, wrappers
 from gymnasium.envs.registration import load_env_creator
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 from agent_client import atari
 from agent_client.environment_names import EnvironmentName
@@ -14,6 +16,7 @@ from agent_client.observations import Observation, PreparedObservation, is_image
 from agent_client.run_errors import UnsuitableEnvironmentError
 
 Environment = gymnasium.Env[Observation, Any]
+Environments = VectorEnv[Observation, Any, Any]
 
 LONGEST_EPISODE: Final = 10_000
 _REGISTERED_BY: Final = {
@@ -78,6 +81,31 @@ def make_environment(
         environment = wrappers.FrameStackObservation(environment, frame_stack)
     environment.action_space.seed(seed)
     return environment
+
+
+def make_environments(
+    environment_id: str, seed: int, count: int, frame_stack: int = 1, *, in_processes: bool = False
+) -> Environments:
+    """Return several environments of ``make_environment`` that take their steps together.
+
+    None resets itself: ``reset`` with ``options={"reset_mask": ...}`` begins the next episodes.
+
+    Args:
+        environment_id: as there; raises as there.
+        seed: of the first one's action space; the others' are those that follow.
+        count: how many.
+        frame_stack: as there.
+        in_processes: whether each has a process of its own, which pays where a step takes longer
+            than some 0.1 ms; else they take turns in this one. These must be closed.
+    """
+    makers = [
+        partial(make_environment, environment_id, seed + place, frame_stack)
+        for place in range(count)
+    ]
+    if in_processes:
+        # A fork would copy the locks of threads that it does not copy.
+        return AsyncVectorEnv(makers, context="spawn", autoreset_mode=AutoresetMode.DISABLED)
+    return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED)
 
 
 def frame_space(environment: Environment) -> spaces.Space[Any]:

@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agent_client.learning.transitions import TransitionBatch
+from agent_client.observations import whole
+
 
 class EpisodeWriter(Protocol):
     """What the loop wants of ``agent_client.writer.StepWriter``."""
 
-    def begin(self, observation: Any) -> None:
-        """Begin an episode with its first observation."""
+    def begin(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> None:
+        """Begin an episode with its first observation.
+
+        Args:
+            observation: of N environments with a leading axis N, as all values are then.
+            mask: [N], those of several environments whose episodes begin.
+        """
 
     def append(
         self, action: Any, observation: Any, reward: Any, terminated: Any, truncated: Any
@@ -61,8 +69,25 @@ class DrawnBatch(Protocol):
 class BatchSource(Protocol):
     """What the loop wants of ``agent_client.prefetcher.Prefetcher``."""
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds that ``next_tensors`` has waited, in all."""
+
     def next_tensors(self) -> DrawnBatch:
         """Return a batch; waits until there is one."""
 
     def update_priorities(self, keys: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
         """Send new priorities along with a coming draw; returns at once."""
+
+
+def transitions_of(batch: DrawnBatch) -> TransitionBatch:
+    """Return what a learner takes of a batch in the stacked layout."""
+    columns = batch.columns
+    return TransitionBatch(
+        observation=whole(columns, "observation"),
+        action=columns["action"],
+        reward=columns["reward"],
+        discount=columns["discount"],
+        next_observation=whole(columns, "next_observation"),
+        weights=batch.weights,
+    )

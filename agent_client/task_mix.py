@@ -1,12 +1,14 @@
 """TaskMix: one learner, several tasks, a table each; batches by shares that may change any time.
 
-mix = TaskMix(client, {"reach": 0.5, "grasp": 0.25, "lift": 0.25}, 256)
-while ...:
-batches = mix.next()                        # table -> Batch, all from one request
-for table, batch in batches.items():
-mix.update_priorities(table, batch.keys, learn(table, batch))
-mix.shares = more_of_what_is_learned_worst()
-mix.flush()
+    mix = TaskMix(client, {"reach": 0.5, "grasp": 0.25, "lift": 0.25}, 256)
+    while ...:
+        batches = mix.next()                    # table -> Batch, all from one request
+        for table, batch in batches.items():
+            mix.update_priorities(table, batch.keys, learn(table, batch))
+        mix.shares = more_of_what_is_learned_worst()
+    mix.flush()
+
+`agent_client.task_batches` joins the batches for a learner that takes one.
 """
 
 import math

@@ -74,6 +74,7 @@ class LocalReplay:
 
     def __init__(self, table: Table, batch_size: int, columns: list[str], *, indexed: bool) -> None:
         """Write to a table and draw from it."""
+        self.wait_s = 0.0  # a draw is the memory's own work here, and nothing is waited for
         self._table = table
         self._batch_size = batch_size
         self._columns = columns

@@ -23,15 +23,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from agent_client import ReplayClient, RowWriter, StepWriter, TaskMix
+from agent_client.acting import acting_in
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
 from agent_client.evaluation import evaluate
 from agent_client.learning.replay_table import transition_table_spec
-from agent_client.learning.transitions import TransitionBatch
 from agent_client.learning_progress import LearningProgress
 from agent_client.observations import drawn_columns
+from agent_client.replay_access import transitions_of
 from agent_client.runs.embedded_server import EmbeddedServer
-from agent_client.tensors import TensorBatch
+from agent_client.task_batches import TaskBatches
 
 TASKS: Mapping[str, Mapping[str, float]] = {
     "as it is": {},
@@ -73,44 +74,11 @@ def make_task(name: str) -> gymnasium.Env[np.ndarray, int]:
     )
 
 
-class Acting:
-    """A task that is acted in, episode after episode."""
-
-    def __init__(self, name: str, writer: StepWriter, seed: int) -> None:
-        """Begin the first episode."""
-        self.environment = make_task(name)
-        self.writer = writer
-        self.seeds = np.random.default_rng(seed)
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin an episode."""
-        self.observation, _ = self.environment.reset(seed=int(self.seeds.integers(2**31)))
-        self.writer.begin(self.observation)
-
-    def step(self, agent: Agent, step: int) -> None:
-        """Act once."""
-        action = agent.actor.act(self.observation, step)
-        self.observation, reward, terminated, truncated, _ = self.environment.step(action)
-        self.writer.append(action, self.observation, reward, terminated, truncated)
-        if terminated or truncated:
-            self.begin()
-
-
-def learn(agent: Agent, mix: TaskMix, step: int) -> None:
+def learn(agent: Agent, batches: TaskBatches, step: int) -> None:
     """Take one gradient step on a batch of all tasks, and send back what it was worth."""
-    batches = mix.next()
-    parts = [TensorBatch.from_batch(batch) for batch in batches.values()]
-    columns = {
-        name: torch.cat([part.columns[name] for part in parts])
-        for name in ("observation", "action", "reward", "discount", "next_observation")
-    }
-    weights = torch.cat([part.weights for part in parts])
-    done = agent.learner.step(TransitionBatch(**columns, weights=weights), step)
-    ends = np.cumsum([len(batch.keys) for batch in batches.values()])[:-1]
-    split = np.split(done.priorities, ends)
-    for (table, batch), priorities in zip(batches.items(), split, strict=True):
-        mix.update_priorities(table, batch.keys, priorities)
+    batch = batches.next_tensors()
+    done = agent.learner.step(transitions_of(batch), step)
+    batches.update_priorities(batch.keys.numpy(), done.priorities)
 
 
 def scores(agent: Agent) -> dict[str, float]:
@@ -134,21 +102,24 @@ def run(client: ReplayClient, seed: int, steps: int, *, adaptive: bool) -> Resul
         client.create_table(table, spec)
     writers = [RowWriter(client, table) for table in tables.values()]
     acting = [
-        Acting(name, StepWriter(writer), 100 * seed + number)
+        acting_in(make_task(name), StepWriter(writer), seed=100 * seed + number)
         for number, (name, writer) in enumerate(zip(TASKS, writers, strict=True))
     ]
-    columns = drawn_columns(acting[0].environment.observation_space)
+    for task_acting in acting:
+        task_acting.begin(0)
+    columns = drawn_columns(make_task("as it is").observation_space)
     mix = TaskMix(client, dict.fromkeys(tables.values(), 1.0), CONFIG.batch_size, columns=columns)
+    batches = TaskBatches(mix)
     progress = LearningProgress(TASKS)
     result: Result = {"scores": [], "shares": []}
     for step in range(1, steps + 1):
         for task_acting in acting:
-            task_acting.step(agent, step)
+            task_acting.step(agent.actor, step)
         if step == CONFIG.learning_starts:
             for writer in writers:
                 writer.flush()
         if step > CONFIG.learning_starts and step % 2 == 0:
-            learn(agent, mix, step)
+            learn(agent, batches, step)
         if step % EVALUATION_PERIOD == 0:
             found = scores(agent)
             result["scores"].append(list(found.values()))

@@ -17,14 +17,17 @@ import torch
 from gymnasium import spaces
 
 from agent_client import ReplayClient, RowWriter, StepWriter, TaskMix
+from agent_client.acting import acting_in
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.networks import QNetwork
 from agent_client.dqn.policies import greedy_policy
 from agent_client.evaluation import evaluate
 from agent_client.learning.replay_table import transition_table_spec
-from agent_client.learning.transitions import TransitionBatch
+from agent_client.learning.weights import copy_weights
 from agent_client.observations import drawn_columns
-from agent_client.tensors import TensorBatch
+from agent_client.replay_access import transitions_of
+from agent_client.task_batches import TaskBatches
 
 TASKS = ("as it is", "swapped", "long pole")
 LIMIT = 200
@@ -61,76 +64,54 @@ def make_task(number: int) -> gymnasium.Env[np.ndarray, int]:
     )
 
 
-class Task:
-    """A task that is acted in: its environment, its table's writer and where its episode stands."""
-
-    def __init__(self, number: int, writer: StepWriter) -> None:
-        """Begin the first episode."""
-        self.environment = make_task(number)
-        self.writer = writer
-        self.seed = number
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin an episode."""
-        self.seed += len(TASKS)
-        self.observation, _ = self.environment.reset(seed=self.seed)
-        self.writer.begin(self.observation)
-
-    def step(self, agent: Agent, step: int) -> None:
-        """Act once."""
-        action = agent.actor.act(self.observation, step)
-        self.observation, reward, terminated, truncated, _ = self.environment.step(action)
-        self.writer.append(action, self.observation, reward, terminated, truncated)
-        if terminated or truncated:
-            self.begin()
-
-
-def learn(agent: Agent, mix: TaskMix, step: int) -> None:
+def learn(agent: Agent, batches: TaskBatches, step: int) -> None:
     """Take one gradient step on a batch of all tasks, and send back what it was worth."""
-    batches = mix.next()
-    parts = {table: TensorBatch.from_batch(batch) for table, batch in batches.items()}
-    columns = {
-        name: torch.cat([part.columns[name] for part in parts.values()])
-        for name in ("observation", "action", "reward", "discount", "next_observation")
-    }
-    weights = torch.cat([part.weights for part in parts.values()])
-    done = agent.learner.step(TransitionBatch(**columns, weights=weights), step)
-    ends = np.cumsum([len(batch.keys) for batch in batches.values()])[:-1]
-    for (table, batch), priorities in zip(
-        batches.items(), np.split(done.priorities, ends), strict=True
-    ):
-        mix.update_priorities(table, batch.keys, priorities)
+    batch = batches.next_tensors()
+    done = agent.learner.step(transitions_of(batch), step)
+    batches.update_priorities(batch.keys.numpy(), done.priorities)
 
 
-def scores(agent: Agent, episodes: int) -> list[float]:
+def scores(network: QNetwork, episodes: int) -> list[float]:
     """Return the mean return of greedy episodes of each task."""
-    policy = greedy_policy(agent.network)
+    policy = greedy_policy(network)
     seeds = range(1_000_000, 1_000_000 + episodes)
     return [evaluate(make_task(number), policy, seeds).mean_return for number in range(len(TASKS))]
 
 
 def train(client: ReplayClient, tables: Sequence[str], steps: int) -> list[float]:
-    """Train on all tasks for `steps` steps of each, and return the score of each."""
+    """Train on all tasks for `steps` steps of each; return the score of the best weights in each.
+
+    Those are best that did best in what they did worst.
+    """
     torch.manual_seed(0)
     torch.set_num_threads(1)
     agent = Agent.build((4 + len(TASKS),), 2, CONFIG, np.random.default_rng(0))
     space = make_task(0).observation_space
     writers = [RowWriter(client, table) for table in tables]
-    tasks = [Task(number, StepWriter(writer)) for number, writer in enumerate(writers)]
+    tasks = [
+        acting_in(make_task(number), StepWriter(writer), seed=number)
+        for number, writer in enumerate(writers)
+    ]
+    for task in tasks:
+        task.begin(0)
     mix = TaskMix(
         client, dict.fromkeys(tables, 1.0), CONFIG.batch_size, columns=drawn_columns(space)
     )
+    batches = TaskBatches(mix)
+    best = 0.0
     for step in range(1, steps + 1):
         for task in tasks:
-            task.step(agent, step)
+            task.step(agent.actor, step)
         if step == CONFIG.learning_starts:
             for writer in writers:
                 writer.flush()
         if step > CONFIG.learning_starts and step % 2 == 0:
-            learn(agent, mix, step)
+            learn(agent, batches, step)
         if step % EVALUATION_PERIOD == 0 or step == steps:
-            found = scores(agent, 10)
+            found = scores(agent.network, 10)
+            if min(found) >= best:
+                best = min(found)
+                copy_weights(agent.network, agent.best_network)
             mix.shares = {
                 table: 1.2 * LIMIT - score for table, score in zip(tables, found, strict=True)
             }
@@ -144,7 +125,7 @@ def train(client: ReplayClient, tables: Sequence[str], steps: int) -> list[float
     mix.flush()
     for writer in writers:
         writer.close()
-    return scores(agent, 100)
+    return scores(agent.best_network, 100)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def act(context: click.Context, /, **options: Any) -> int:
 
 
 @click.command(context_settings=CONTEXT_SETTINGS)
-@run_options(LearnSettings, without=("deterministic",))
+@run_options(LearnSettings, without=("deterministic", "environments", "environment_processes"))
 @click.pass_context
 def learn(context: click.Context, /, **options: Any) -> int:
     """Learn from what actors insert, and publish weights for them.

@@ -50,7 +50,7 @@ from agent_client.runs.settings import LearnSettings, RunConfig
 from agent_client.runs.table import drop_table, make_or_take
 from agent_client.runs.training_run import RunResult, finish
 from agent_client.seeding import seed_everything
-from agent_client.training_loop import StopReason, TrainingProgress
+from agent_client.training_progress import StopReason, TrainingProgress
 
 SLACK_ROWS: Final = 512
 """How far, in rows, actors may run ahead of the learner's draws or fall behind them."""

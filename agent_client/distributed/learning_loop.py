@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from agent_client.best_weights import judge
 from agent_client.distributed.actors_log import EndedEpisode
 from agent_client.draw_statistics import draw_figures, with_draw
 from agent_client.environments import Environment
@@ -22,15 +23,9 @@ from agent_client.learning.algorithm import Agent
 from agent_client.learning.config import ReplayConfig
 from agent_client.learning.freshness import faded
 from agent_client.learning.schedules import LinearSchedule
-from agent_client.replay_access import BatchSource
-from agent_client.training_loop import (
-    LoopObserver,
-    StopReason,
-    TrainingPlan,
-    TrainingProgress,
-    judge,
-    transitions_of,
-)
+from agent_client.loop_observers import LoopObserver
+from agent_client.replay_access import BatchSource, transitions_of
+from agent_client.training_progress import StopReason, TrainingPlan, TrainingProgress
 
 ASK_INTERVAL_S: Final = 0.5
 
@@ -108,6 +103,7 @@ class LearningLoop:
         updates_per_step = config.updates_per_round / config.update_period
         self._evaluation_updates = max(1, round(self.plan.evaluation_period * updates_per_step))
         self._batches = self.open_batches(lambda: self.beta)
+        self._waited_before = self.progress.seconds_waiting
         self._asked_at = -self.ask_interval_s
         self._served_at = 0.0
 
@@ -174,6 +170,8 @@ class LearningLoop:
             elif time.monotonic() - self._served_at > self.patience_s:
                 raise
             return False
+        finally:
+            self.progress.seconds_waiting = self._waited_before + self._batches.wait_s
         self._served_at, self.is_waiting = time.monotonic(), False
         self.progress.draws = with_draw(self.progress.draws, batch)
         step = self.agent.learner.step(transitions_of(batch), self.progress.step)
@@ -187,7 +185,6 @@ class LearningLoop:
     def _ask_now_and_then(self) -> None:
         if time.monotonic() - self._asked_at < self.ask_interval_s:
             return
-        self._batches = self.open_batches(lambda: self.beta)
         self._asked_at = time.monotonic()
         try:
             episodes = self.actors.ask()

@@ -1,9 +1,9 @@
 """The newest weights, brought by a thread that waits on the server for them."""
 
 import threading
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from agent_client.closing import Closing
 from agent_client.errors import (
     ReplayClientError,
     ServerUnavailableError,
@@ -19,7 +19,7 @@ __all__ = ["WeightsFeed"]
 _POLL_S: Final = 10.0
 
 
-class WeightsFeed:
+class WeightsFeed(Closing):
     """Waits for new versions of parameters beside the thread that uses them.
 
     Versions that nobody took in time are passed over: only the newest counts. Outages of the
@@ -63,19 +63,6 @@ class WeightsFeed:
     def close(self) -> None:
         """Stop. The request under way is left to itself: it holds nothing up."""
         self._is_closed.set()
-
-    def __enter__(self) -> Self:
-        """Return the feed."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _run(self) -> None:
         failures = 0

@@ -1,9 +1,9 @@
 """Weights on their way to the server, put there by a thread while the learner goes on."""
 
 import threading
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from agent_client.closing import Closing
 from agent_client.errors import (
     ReplayClientError,
     ServerUnavailableError,
@@ -19,7 +19,7 @@ __all__ = ["WeightsPublisher"]
 _LAST_S: Final = 10.0
 
 
-class WeightsPublisher:
+class WeightsPublisher(Closing):
     """Puts the newest weights under a name; those that a newer one overtakes are not sent.
 
     Outages are waited out: whoever draws batches from the same server is who loses patience.
@@ -79,19 +79,6 @@ class WeightsPublisher:
         with self._changed:
             self._is_closing.set()
             self._changed.notify_all()
-
-    def __enter__(self) -> Self:
-        """Return the publisher."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _run(self) -> None:
         failures = 0

@@ -8,12 +8,12 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from agent_client.closing import Closing
 from agent_client.evaluation import Evaluation
+from agent_client.loop_observers import ObservedLoop
 from agent_client.reporting.trackers import Tracker
-from agent_client.training_loop import ObservedLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class MetricsRow:
         episode_length: its steps.
         evaluation_return: mean return of the greedy episodes of an evaluation.
         evaluation_episodes: how many those were.
+        seconds_waiting: of the seconds, those spent waiting for batches.
         figures: what the agent tells of its exploration and of the newest gradient step.
     """
 
@@ -44,6 +45,7 @@ class MetricsRow:
     episode_length: int | None = None
     evaluation_return: float | None = None
     evaluation_episodes: int | None = None
+    seconds_waiting: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def known(self) -> dict[str, float]:
@@ -56,7 +58,7 @@ class MetricsRow:
 COMMON_COLUMNS: Final = tuple(one.name for one in fields(MetricsRow) if one.name != "figures")
 
 
-class MetricsLog:
+class MetricsLog(Closing):
     """Observes a training loop and writes what it sees; a context manager."""
 
     def __init__(
@@ -83,16 +85,7 @@ class MetricsLog:
         self._writer.writerows(kept)
         self._tracker = tracker
 
-    def __enter__(self) -> Self:
-        """Return this log."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the file and the tracker."""
         self._file.close()
         self._tracker.close()
@@ -145,6 +138,7 @@ def _row(
         episode_length=episode_length,
         evaluation_return=evaluation_return,
         evaluation_episodes=evaluation_episodes,
+        seconds_waiting=round(loop.progress.seconds_waiting, 3),
         figures=loop.figures,
     )
 

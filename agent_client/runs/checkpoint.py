@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from agent_client.learning.algorithm import Agent
 from agent_client.run_errors import CheckpointError
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ on the one before, but everything happens in one order:
     append          waits for that draw: rows that come later are never among its items
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from agent_client.batches import Batch
 from agent_client.batches.draws import Layout
+from agent_client.closing import Closing
 from agent_client.replay_access import EpisodeWriter
 from agent_client.replay_client import ReplayClient
 from agent_client.tensors import TensorBatch
@@ -26,11 +27,14 @@ from agent_client.tensors import TensorBatch
 Update = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
-class OrderedReplay:
+class OrderedReplay(Closing):
     """What a training loop takes for its writer, and for its source of batches as well.
 
     For one thread; a context manager that ends its own. Whatever the server refuses is raised at
     once: a draw that may have happened and is made again would be another run.
+
+    Attributes:
+        wait_s: seconds that `next_tensors` has waited, in all.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class OrderedReplay:
             layout: as `ReplayClient.sample` has it.
             timeout_s: how long a draw may wait for the table's rate limiter.
         """
+        self.wait_s = 0.0
         self._writer = writer
         self._client = client
         self._table = table
@@ -76,10 +81,10 @@ class OrderedReplay:
         self._beta = beta
         return self
 
-    def begin(self, observation: Any) -> None:
+    def begin(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> None:
         """Begin an episode with its first observation."""
         self._settle()
-        self._writer.begin(observation)
+        self._writer.begin(observation, mask)
 
     def append(
         self, action: Any, observation: Any, reward: Any, terminated: Any, truncated: Any
@@ -95,8 +100,10 @@ class OrderedReplay:
 
     def next_tensors(self) -> TensorBatch:
         """Return the batch that was drawn ahead, or one drawn now, and begin the next draw."""
+        began_at = time.monotonic()
         self.flush()
         batch = self._draw_later().result() if self._ahead is None else self._ahead.result()
+        self.wait_s += time.monotonic() - began_at
         self._ahead = self._draw_later()
         return TensorBatch.from_batch(batch)
 
@@ -116,16 +123,7 @@ class OrderedReplay:
         if update is not None:
             self._client.update_priorities(self._table, *update)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the thread."""
         self._thread.shutdown(cancel_futures=True)
 

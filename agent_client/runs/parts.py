@@ -10,16 +10,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from agent_client.environments import Environment, make_environment
+from agent_client.environments import (
+    Environment,
+    Environments,
+    make_environment,
+    make_environments,
+)
 from agent_client.errors import ReplayClientError
 from agent_client.evaluation import Evaluation
 from agent_client.learning.algorithm import Agent, Algorithm
+from agent_client.loop_observers import LoopObserver, ObservedLoop
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import ServerLostError, SettingsError, UnsuitableEnvironmentError
 from agent_client.runs.checkpoint import save_checkpoint
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.settings import RunConfig
-from agent_client.training_loop import LoopObserver, ObservedLoop, TrainingPlan, TrainingProgress
+from agent_client.training_progress import TrainingPlan, TrainingProgress
 from replay_wire.bearer import find_token
 
 
@@ -38,6 +44,20 @@ def connect(url: str, token_file: Path | None, tls_ca: Path | None) -> ReplayCli
 def run_environment(run: RunConfig, seed: int, *, render_mode: str | None = None) -> Environment:
     """Return an environment of the run; raises UnsuitableEnvironmentError."""
     return make_environment(run.settings.env, seed, run.config.frame_stack, render_mode=render_mode)
+
+
+def acting_environment(run: RunConfig) -> Environment | Environments:
+    """Return where a run acts: one environment or several; raises UnsuitableEnvironmentError."""
+    settings = run.settings
+    if settings.environments == 1 and not settings.environment_processes:
+        return run_environment(run, settings.seed)
+    return make_environments(
+        settings.env,
+        settings.seed,
+        settings.environments,
+        run.config.frame_stack,
+        in_processes=settings.environment_processes,
+    )
 
 
 def build_agent(

@@ -16,9 +16,11 @@ from agent_client.runs.checkpoint import ReplayCheckpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.ordered_replay import OrderedReplay
-from agent_client.runs.settings import RunConfig
+from agent_client.runs.settings import RunConfig, TrainSettings
 from agent_client.runs.whole_checkpoints import own_kept_server
 from agent_client.writer import RowWriter
+from agent_client.writer.autoreset import Autoreset
+from agent_client.writer.step_stream import RowSink
 from agent_client.writer.step_writer import StepWriter
 
 
@@ -86,7 +88,7 @@ def open_replay(
         for name in (table, fresh)
         if name is not None
     ]
-    writer = StepWriter(BothRows(*rows))
+    writer = _step_writer(BothRows(*rows), settings)
     columns = drawn_columns(environment.observation_space)
     # Stacked frames repeat each other; single ones are not worth the indices.
     layout: Layout = "indexed" if run.config.frame_stack > 1 else "stacked"
@@ -132,3 +134,10 @@ def open_replay(
         )
 
     return RunReplay(writer, open_batches)
+
+
+def _step_writer(rows: RowSink, settings: TrainSettings) -> StepWriter:
+    """Return a writer of one environment's steps, or of several, which never reset themselves."""
+    if settings.environments == 1 and not settings.environment_processes:
+        return StepWriter(rows)
+    return StepWriter(rows, settings.environments, autoreset=Autoreset.DISABLED)

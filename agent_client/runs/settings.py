@@ -20,6 +20,9 @@ from agent_client.runs.preset import Preset
 from agent_client.runs.presets import GENERIC_PRESETS, PRESETS, preset_for
 
 SEED_LIMIT: Final = 2**32
+_COUNTS: Final = (
+    "steps", "environments", "evaluation_period", "evaluation_episodes", "patience",
+)  # fmt: skip
 
 
 def setting(
@@ -78,6 +81,8 @@ class TrainSettings:
         None, "Steps between evaluations.  [default: preset]", metavar="N"
     )
     evaluation_episodes: int = setting(100, "Greedy episodes at the end.", metavar="N")
+    environments: int = setting(1, "Environments that act in step.", metavar="N")
+    environment_processes: bool = setting(False, "Each of them in a process of its own.")
     deterministic: bool = setting(False, "Repeat exactly, by seed and over --resume.")
     seed: int = setting(0, "Seed of everything random.", metavar="N")
     out: Path | None = setting(None, "Run folder.  [default: runs/ENV-seedN-TIME]", metavar="DIR")
@@ -90,10 +95,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; the names are checked where they are used."""
-        for name in ("steps", "evaluation_period", "evaluation_episodes", "patience"):
+        for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(f"{name} must be at least 1, not {value}")
+        if self.deterministic and self.environments > 1:
+            raise SettingsError(
+                "--deterministic goes on from the ends of episodes, and several environments "
+                "have none in common: environments must be 1"
+            )
         if not 0 <= self.seed < SEED_LIMIT:
             raise SettingsError(f"seed must be at least 0 and below 2**32, not {self.seed}")
 

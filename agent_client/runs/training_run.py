@@ -6,7 +6,7 @@ loop do its work, and afterwards evaluates the best weights and draws the learni
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from agent_client.environments import Environment, frame_space
 from agent_client.evaluation import Evaluation, evaluate, evaluation_seeds
 from agent_client.learning.algorithm import Agent
 from agent_client.learning.replay_table import fresh_table_spec, transition_table_spec
+from agent_client.loop_observers import LoopObserver
 from agent_client.replay_client import ReplayClient
 from agent_client.reporting.learning_curve import draw_learning_curve
 from agent_client.reporting.metrics import MetricsLog, read_metrics
@@ -29,6 +30,7 @@ from agent_client.runs.interrupts import stop_on_signals
 from agent_client.runs.parts import (
     CheckpointAtEvaluations,
     Checkpoints,
+    acting_environment,
     build_agent,
     connect,
     reached,
@@ -42,12 +44,8 @@ from agent_client.runs.settings import RunConfig
 from agent_client.runs.table import RunTable, fresh_table_name, open_run_table, own_table_name
 from agent_client.runs.whole_checkpoints import WholeCheckpoints
 from agent_client.seeding import EpisodePurpose, seed_everything
-from agent_client.training_loop import (
-    LoopObserver,
-    StopReason,
-    TrainingLoop,
-    TrainingProgress,
-)
+from agent_client.training_loop import TrainingLoop
+from agent_client.training_progress import StopReason, TrainingProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,6 @@ def train(
     settings = run.settings
     generator = seed_everything(settings.seed)
     environment = run_environment(run, settings.seed)
-    evaluation_environment = run_environment(run, settings.seed)
     algorithm = load_algorithm(run.algorithm)
     agent = build_agent(algorithm, run, environment, generator)
     progress, kept = TrainingProgress(), None
@@ -132,8 +129,8 @@ def train(
             else CheckpointAtEvaluations(folder)
         )
         loop = TrainingLoop(
-            environment=environment,
-            evaluation_environment=evaluation_environment,
+            environment=stack.enter_context(closing(acting_environment(run))),
+            evaluation_environment=environment,
             agent=agent,
             config=run.config,
             plan=training_plan(run),

@@ -13,13 +13,14 @@ from typing import Final
 
 from agent_client.evaluation import Evaluation
 from agent_client.learning.algorithm import Agent
+from agent_client.loop_observers import ObservedLoop
 from agent_client.replay_client import ReplayClient
 from agent_client.run_errors import EmbeddedServerError
 from agent_client.runs.checkpoint import ReplayCheckpoint, save_checkpoint
 from agent_client.runs.embedded_server import EmbeddedServer
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.ordered_replay import OrderedReplay
-from agent_client.training_loop import ObservedLoop, TrainingProgress
+from agent_client.training_progress import TrainingProgress
 
 LET_GO_S: Final = 20.0
 _PAUSE_S: Final = 0.5

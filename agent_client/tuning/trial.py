@@ -10,12 +10,12 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from agent_client.evaluation import Evaluation
+from agent_client.loop_observers import ObservedLoop
 from agent_client.run_errors import SettingsError
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.interrupts import Stoppable
 from agent_client.runs.settings import RunConfig, resolve
 from agent_client.runs.training_run import train
-from agent_client.training_loop import ObservedLoop
 from agent_client.tuning.search_space import SearchSpace, suggest
 from agent_client.tuning.study import COUNTED, StudyFolder, give_back
 

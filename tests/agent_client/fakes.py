@@ -19,7 +19,8 @@ from torch import Tensor
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
 from agent_client.learning.replay_table import transition_table_spec
-from agent_client.training_loop import TrainingLoop, TrainingPlan
+from agent_client.training_loop import TrainingLoop
+from agent_client.training_progress import TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class FakeWriter:
         self._waiting: list[Mapping[str, Any]] = []
         self._observation: NDArray[Any] = np.empty(0)
 
-    def begin(self, observation: Any) -> None:
+    def begin(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> None:
         self._observation = np.copy(observation)
 
     def append(
@@ -144,18 +145,23 @@ class FakeWriter:
 
 
 class FakeBatchSource:
-    """Batches drawn ``depth`` ahead; priorities are sent with the next draw."""
+    """Batches drawn ``depth`` ahead; priorities are sent with the next draw.
+
+    Each is waited for a quarter of a second, or so it says.
+    """
 
     def __init__(
         self, table: FakeTable, batch_size: int, beta: Callable[[], float], depth: int = 2
     ) -> None:
         self.updates: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self.wait_s = 0.0
         self._table = table
         self._batch_size = batch_size
         self._beta = beta
         self._ready = deque(self._draw() for _ in range(depth))
 
     def next_tensors(self) -> FakeTensorBatch:
+        self.wait_s += 0.25
         self._ready.append(self._draw())
         return self._ready.popleft()
 

@@ -11,7 +11,7 @@ from agent_client.runs.checkpoint import save_checkpoint
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.parts import build_agent, run_environment
 from agent_client.runs.settings import TrainSettings, resolve
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 
 
 def saved_run(

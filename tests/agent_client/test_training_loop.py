@@ -12,12 +12,8 @@ from agent_client.dqn.config import DQNConfig
 from agent_client.evaluation import Evaluation
 from agent_client.learning.replay_table import transition_table_spec
 from agent_client.seeding import seed_everything
-from agent_client.training_loop import (
-    StopReason,
-    TrainingLoop,
-    TrainingPlan,
-    TrainingProgress,
-)
+from agent_client.training_loop import TrainingLoop
+from agent_client.training_progress import StopReason, TrainingPlan, TrainingProgress
 from tests.agent_client.fakes import Corridor, FakeBatchSource, FakeTable, FakeWriter
 
 CONFIG = DQNConfig(
@@ -270,7 +266,7 @@ def test_training_that_is_not_good_enough_runs_out_of_steps() -> None:
 def test_best_weights_are_kept_when_later_ones_are_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     it = bench()
     scores = iter([Evaluation((-1.0,)), Evaluation((-2.0,))])
-    monkeypatch.setattr("agent_client.training_loop.evaluate", lambda *_: next(scores))
+    monkeypatch.setattr("agent_client.best_weights.evaluate", lambda *_: next(scores))
 
     it.loop.run()
 
@@ -292,6 +288,15 @@ def test_request_to_stop_ends_after_the_step_under_way() -> None:
 
     assert it.loop.run() is StopReason.INTERRUPTED
     assert it.loop.progress.step == 10
+
+
+def test_time_spent_waiting_for_batches_is_counted_on_from_where_the_run_stood() -> None:
+    it = bench()
+    it.loop.progress = TrainingProgress(seconds_waiting=10.0)
+
+    it.loop.run()
+
+    assert it.loop.progress.seconds_waiting == 10.0 + 0.25 * it.loop.agent.learner.steps
 
 
 def test_loop_that_goes_on_counts_from_where_it_stood() -> None:

@@ -15,7 +15,7 @@ from agent_client.runs.dqn_presets import CARTPOLE
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.settings import RunConfig, TrainSettings, resolve
 from agent_client.runs.training_run import RunResult
-from agent_client.training_loop import StopReason, TrainingProgress
+from agent_client.training_progress import StopReason, TrainingProgress
 
 ENV = ("--env", "CartPole-v1")
 

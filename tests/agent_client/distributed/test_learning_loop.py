@@ -14,7 +14,8 @@ from agent_client.draw_statistics import DRAW_FIGURES
 from agent_client.errors import BatchTimeoutError, RateLimitedError, ServerUnreachableError
 from agent_client.evaluation import Evaluation
 from agent_client.learning.replay_table import transition_table_spec
-from agent_client.training_loop import ObservedLoop, StopReason, TrainingPlan
+from agent_client.loop_observers import ObservedLoop
+from agent_client.training_progress import StopReason, TrainingPlan
 from replay_wire.messages import Problem
 from tests.agent_client.fakes import Corridor, FakeBatchSource, FakeTable, FakeTensorBatch
 
@@ -220,6 +221,7 @@ class Failing:
     """A batch source that fails some times before each batch."""
 
     def __init__(self, source: FakeBatchSource, cause: Exception, times: int) -> None:
+        self.wait_s = 0.0
         self._source = source
         self._cause = cause
         self._times = times
@@ -228,6 +230,7 @@ class Failing:
     def next_tensors(self) -> FakeTensorBatch:
         if self._failed < self._times:
             self._failed += 1
+            self.wait_s += 1.0
             raise BatchTimeoutError(0.0, "none") from self._cause
         self._failed = 0
         return self._source.next_tensors()
@@ -241,6 +244,19 @@ def test_actors_that_are_not_there_are_waited_for_however_long() -> None:
     it.loop._batches = Failing(it.source, refusal(), times=3)
 
     assert it.loop.run() is StopReason.OUT_OF_STEPS
+
+    turns = PLAN.steps / 2
+    assert it.loop.progress.seconds_waiting == turns - it.loop.agent.learner.steps > 20.0
+
+
+def test_batches_come_from_one_source_however_often_actors_are_asked() -> None:
+    it = bench()
+
+    it.loop.run()
+
+    assert it.loop._batches is it.source
+    assert len(it.source.updates) == it.loop.agent.learner.steps
+    assert it.loop.progress.seconds_waiting == 0.25 * it.loop.agent.learner.steps
 
 
 def test_people_see_that_it_waits_for_actors_and_how_many_there_are() -> None:

@@ -16,7 +16,7 @@ from agent_client.learning.transitions import TransitionBatch
 from agent_client.run_errors import CheckpointError
 from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
 from agent_client.seeding import seed_everything
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 
 CONFIG = DQNConfig(hidden_units=(8,), target_update_period=3)
 OBSERVATION = np.array([0.1, -0.2], np.float32)

@@ -36,7 +36,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 def outcome(folder: RunFolder) -> dict[str, object]:
     """Return all that a run has come to, but for what the clock told."""
     with folder.metrics.open(newline="") as file:
-        rows = [{**row, "seconds": ""} for row in csv.DictReader(file)]
+        rows = [{**row, "seconds": "", "seconds_waiting": ""} for row in csv.DictReader(file)]
     progress = json.loads((folder.checkpoint / "progress.json").read_text())
     weights = {
         f"{path.name}/{name}": tensor.tobytes()
@@ -45,7 +45,7 @@ def outcome(folder: RunFolder) -> dict[str, object]:
     }
     return {
         "rows": rows,
-        "progress": {**progress, "seconds": 0},
+        "progress": {**progress, "seconds": 0, "seconds_waiting": 0},
         "weights": weights,
         "random_states": (folder.checkpoint / "random_states.json").read_text(),
         "evaluation": folder.evaluation.read_text(),

@@ -15,7 +15,7 @@ from agent_client.runs.checkpoint import replay_of
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.ordered_replay import OrderedReplay
 from agent_client.runs.whole_checkpoints import WholeCheckpoints
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 from replay_wire.messages import CheckpointReply
 from tests.agent_client.runs.test_checkpoint import agent_of
 
@@ -34,7 +34,7 @@ class Server:
         self.may_draw.set()
         self.refusal: Exception | None = None
 
-    def begin(self, observation: Any) -> None:
+    def begin(self, observation: Any, mask: Any = None) -> None:
         self.done.append("begin")
 
     def append(self, *step: Any) -> None:

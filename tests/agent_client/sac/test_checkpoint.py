@@ -14,7 +14,7 @@ from agent_client.sac.agent import Agent
 from agent_client.sac.algorithm import SAC
 from agent_client.sac.config import SACConfig
 from agent_client.seeding import seed_everything
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 
 CONFIG = SACConfig(hidden_units=(8,), temperature_learning_rate=0.01)
 BOX = spaces.Box(-2.0, 2.0, (2,), np.float32)

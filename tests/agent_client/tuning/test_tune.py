@@ -22,7 +22,7 @@ from agent_client.algorithms import CONFIGS
 from agent_client.evaluation import Evaluation
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.settings import RunConfig, TrainSettings, resolve
-from agent_client.training_loop import TrainingProgress
+from agent_client.training_progress import TrainingProgress
 from agent_client.tuning import trial as trial_module
 from agent_client.tuning.search_space import search_space, starting_point, suggest
 from agent_client.tuning.study import StudyFolder, finished, load_study
