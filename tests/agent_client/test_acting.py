@@ -79,6 +79,7 @@ def test_each_environment_has_its_own_episodes_and_its_own_stream() -> None:
     assert places(rows.streams[1]) == [0, 1, 2, 3] * 2
     assert places(rows.streams[2]) == [0, 1, 2, 3, 4, 0, 1]
     assert [row["is_last"] for row in rows.streams[2]] == [False] * 4 + [True, False, False]
+    assert [row["is_first"] for row in rows.streams[2]] == [True] + [False] * 4 + [True, False]
     assert [row["is_terminal"] for row in rows.streams[2]] == [False] * 7
     assert [row["is_terminal"] for row in rows.streams[0]] == [False, False, True] * 3
     assert {float(row["reward"]) for row in rows.streams[1] if not row["is_last"]} == {-0.5}

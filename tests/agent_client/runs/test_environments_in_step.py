@@ -22,7 +22,7 @@ SHORT = (
         pytest.param("CartPole-v1", ("--environment-processes",), id="processes"),
         pytest.param("CartPole-v1", ("--set", "fresh_share=0.25"), id="two_tables"),
         pytest.param("Pendulum-v1", ("--set", "random_steps=100"), id="continuous"),
-        pytest.param("Replay/CameraCartPole-v0", (), id="parts"),
+        pytest.param("Replay/CameraCartPole-v0", ("--set", "frame_stack=2"), id="parts"),
     ],
 )
 def test_environments_in_step_fill_one_table_and_learn_as_often_per_step(
