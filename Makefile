@@ -15,7 +15,7 @@ FUZZ_TARGETS := decoders server crowd
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser pictures test-docker soak coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser pictures docs test-docs test-docker soak coverage bench-quick bench bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -23,7 +23,7 @@ help:           ## list the targets
 install: $(STAMP)  ## make a virtual environment, install everything, compile the kernels
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,dev,docs]'
 	$(BIN)/python -c 'import replay_server.memory.table'
 	@touch $@
 
@@ -88,6 +88,12 @@ $(BROWSER_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	@touch $@
 
+docs: install   ## the documents as a site, in docs/_site; fails at anything broken
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d docs/_site/.doctrees docs docs/_site
+
+test-docs: install ## what the documents tell a reader to do, with all that takes minutes
+	$(BIN)/python -m pytest tests/documents
+
 pictures: $(BROWSER_STAMP) ## the pictures of the page in docs/pictures
 	$(BIN)/python -m tests.browser.pictures
 
@@ -124,4 +130,4 @@ compose: ## the server and an agent in containers
 	$(COMPOSE) up --build --abort-on-container-exit --exit-code-from agent
 
 clean:          ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist docs/_site

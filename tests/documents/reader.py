@@ -73,7 +73,7 @@ class Reader:
         printed = io.StringIO()
         line_up = "\n" * (block.line - 1)  # so that a traceback names the page's line
         with contextlib.chdir(self._folder), contextlib.redirect_stdout(printed):
-            exec(compile(line_up + code, block.page, "exec"), self._namespace)  # noqa: S102
+            exec(compile(line_up + code, block.page, "exec"), self._namespace)
         self._printed = printed.getvalue()
 
     def _run_sh(self, block: Block, code: str) -> None:
@@ -115,6 +115,7 @@ class Reader:
             told = (self._folder / f"{block.line}.log").read_text()
             assert line.startswith(_READY), f"{block} did not get ready: {line!r} {told}"
             self._port = line.strip().rpartition(":")[2]
+            self._environment["REPLAY_SERVER_SERVER"] = f"http://127.0.0.1:{self._port}"
 
     @staticmethod
     def _end(process: subprocess.Popen[str], how: signal.Signals) -> None:

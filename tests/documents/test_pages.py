@@ -9,10 +9,11 @@ from tests.documents.blocks import ROOT, Block, blocks, documents
 from tests.documents.reader import Reader
 
 RUN = ("python", "sh", "sh server", "text printed")
+_ALL = {document.relative_to(ROOT).as_posix(): blocks(document) for document in documents()}
 PAGES = {
-    document.relative_to(ROOT).as_posix(): found
-    for document in documents()
-    if any(block.kind in (*RUN, "sh slow") for block in (found := blocks(document)))
+    page: found
+    for page, found in _ALL.items()
+    if any(block.kind in (*RUN, "sh slow") for block in found)
 }
 
 
