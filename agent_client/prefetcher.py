@@ -68,6 +68,7 @@ class Prefetcher:
         batch_size: int,
         *,
         depth: int = 2,
+        batches: int = 1,
         beta: float | Callable[[], float] | None = None,
         columns: Sequence[str] | None = None,
         layout: Layout = "stacked",
@@ -81,6 +82,8 @@ class Prefetcher:
             table: its name.
             batch_size: B.
             depth: batches kept ready.
+            batches: so many are drawn in one request, which costs less a batch where they are
+                small; drawn anew when there is room for all of them.
             beta: importance-sampling exponent, or what tells it at each draw (called by the
                 prefetcher's thread); None takes the table's.
             columns: only these.
@@ -90,16 +93,19 @@ class Prefetcher:
             timeout_s: how long `next` waits before it raises, and `close` before it gives up.
 
         Raises:
-            ValueError: `batch_size` or `depth` is less than 1.
+            ValueError: `batch_size` or `batches` is less than 1, or `depth` less than `batches`.
         """
-        if batch_size < 1 or depth < 1:
-            raise ValueError("expected batch_size and depth of at least 1")
+        if batch_size < 1 or batches < 1:
+            raise ValueError("expected batch_size and batches of at least 1")
+        if depth < batches:
+            raise ValueError(f"expected a depth of at least {batches}, as many as are drawn at once")
         self.wait_s = 0.0
         self.batches_taken = 0
         self._client = client.without_retries()
         self._table = table
         self._batch_size = batch_size
         self._depth = depth
+        self._batches = batches
         self._beta = beta
         self._columns = columns
         self._layout = layout
@@ -218,13 +224,13 @@ class Prefetcher:
             exc_value.add_note(f"and the prefetcher: {error}")
 
     def _run(self) -> None:
-        """Draw whenever fewer than `depth` batches are ready."""
+        """Draw whenever what one request brings is no more than `depth` allows."""
         failures = 0
         try:
             while self._wait_until_wanted():
                 update = self._take_update()
                 try:
-                    batch = self._draw(update)
+                    drawn = self._draw(update)
                 except RateLimitedError as error:
                     self._put_back(update)
                     failures = 0
@@ -245,18 +251,20 @@ class Prefetcher:
                     self._outages.answered()
                     with self._lock:
                         self._last_refusal = None
-                        self._ready.append(batch)
-                        self._there.notify()
+                        self._ready.extend(drawn.split() if self._batches > 1 else [drawn])
+                        self._there.notify_all()
         except Exception as error:  # noqa: BLE001 - kept, and raised by `next`
             with self._lock:
                 self._failure = error
                 self._there.notify_all()
 
     def _wait_until_wanted(self) -> bool:
-        """Return true when another batch is wanted, false when the prefetcher is closed."""
+        """Return true when more batches are wanted, false when the prefetcher is closed."""
         with self._lock:
             self._wanted.wait_for(
-                lambda: len(self._ready) < self._depth or self._is_closing.is_set()
+                lambda: (
+                    len(self._ready) + self._batches <= self._depth or self._is_closing.is_set()
+                )
             )
             return not self._is_closing.is_set()
 
@@ -264,6 +272,7 @@ class Prefetcher:
         return self._client.sample(
             self._table,
             self._batch_size,
+            batches=self._batches,
             beta=self._beta() if callable(self._beta) else self._beta,
             columns=self._columns,
             layout=self._layout,

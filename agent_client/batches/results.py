@@ -78,6 +78,28 @@ class Batch:
             rows=None if rows is None else _columns(rows, "columns.rows"),
         )
 
+    def split(self) -> list["Batch"]:
+        """Return the K batches of one with a leading axis K, each a view.
+
+        What became of the update that was sent along stands in the first alone.
+        """
+        return [
+            Batch(
+                keys=self.keys[place],
+                probabilities=self.probabilities[place],
+                weights=self.weights[place],
+                priorities=self.priorities[place],
+                times_sampled=self.times_sampled[place],
+                ages=self.ages[place],
+                columns={name: values[place] for name, values in self.columns.items()},
+                size=self.size,
+                updated=0 if place else self.updated,
+                stale=0 if place else self.stale,
+                rows=self.rows,
+            )
+            for place in range(len(self.keys))
+        ]
+
     def stacked(self) -> "Batch":
         """Return the batch in the stacked layout: itself, or with its rows put where they belong.
 
