@@ -98,7 +98,9 @@ class Prefetcher:
         if batch_size < 1 or batches < 1:
             raise ValueError("expected batch_size and batches of at least 1")
         if depth < batches:
-            raise ValueError(f"expected a depth of at least {batches}, as many as are drawn at once")
+            raise ValueError(
+                f"expected a depth of at least {batches}, as many as are drawn at once"
+            )
         self.wait_s = 0.0
         self.batches_taken = 0
         self._client = client.without_retries()
@@ -262,9 +264,7 @@ class Prefetcher:
         """Return true when more batches are wanted, false when the prefetcher is closed."""
         with self._lock:
             self._wanted.wait_for(
-                lambda: (
-                    len(self._ready) + self._batches <= self._depth or self._is_closing.is_set()
-                )
+                lambda: len(self._ready) + self._batches <= self._depth or self._is_closing.is_set()
             )
             return not self._is_closing.is_set()
 

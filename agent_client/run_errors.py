@@ -118,7 +118,7 @@ class TrackerUnavailableError(RunError):
         )
 
 
-class MissingExtraError(RunError):
+class MissingExtraError(RunError, ImportError):
     """Libraries are not installed that an extra of this distribution brings.
 
     Attributes:

@@ -152,7 +152,7 @@ class RemoteTable:
         return size
 
     def reset(self) -> None:
-        """Empty the table, for everybody who uses it. Where there are tokens, it takes an admin's."""
+        """Empty the table, for everybody who uses it; an admin's token may, where there are any."""
         self._stop_drawing()
         self.flush()
         self._updates.clear()

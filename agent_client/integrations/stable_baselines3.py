@@ -31,6 +31,7 @@ from replay_wire.specs import COLUMN_NAME
 
 try:
     from stable_baselines3.common.buffers import ReplayBuffer
+    from stable_baselines3.common.preprocessing import get_obs_shape
     from stable_baselines3.common.type_aliases import DictReplayBufferSamples, ReplayBufferSamples
     from stable_baselines3.common.vec_env import VecNormalize
 except ModuleNotFoundError as error:
@@ -166,14 +167,15 @@ class RemoteReplayBuffer(ReplayBuffer):
             row["truncated"] = was_cut_off
             self._table.append(row)
 
-    def sample(
-        self, batch_size: int, env: VecNormalize | None = None
-    ) -> ReplayBufferSamples | DictReplayBufferSamples:
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> Any:
         """Return a batch as the library's own buffer does.
 
         Args:
             batch_size: B.
             env: normalizes observations and rewards as they are drawn.
+
+        Returns:
+            `ReplayBufferSamples`; of a Dict space `DictReplayBufferSamples`.
 
         Raises:
             BatchTimeoutError: none came in time; its cause is what stood in the way.
@@ -224,22 +226,25 @@ class RemoteReplayBuffer(ReplayBuffer):
         is_done = columns["terminated"]
         if not self.handle_timeout_termination:
             is_done = is_done | columns["truncated"]
-        rewards = self._normalize_reward(columns["reward"].reshape(-1, 1), env)
-        actions, dones = self._tensor(columns["action"]), self._tensor(is_done.reshape(-1, 1))
-        whole = self._whole(columns, "observation", env)
-        following = self._whole(columns, "next_observation", env)
-        samples = DictReplayBufferSamples if isinstance(whole, dict) else ReplayBufferSamples
-        return samples(whole, actions, following, dones.float(), self._tensor(rewards))
-
-    def _whole(
-        self, columns: dict[str, NDArray[Any]], name: str, env: VecNormalize | None
-    ) -> torch.Tensor | dict[str, torch.Tensor]:
+        observations = self._observations(columns, "observation", env)
+        following = self._observations(columns, "next_observation", env)
+        actions = self._tensor(columns["action"])
+        dones = self._tensor(is_done.reshape(-1, 1)).float()
+        rewards = self._tensor(self._normalize_reward(columns["reward"].reshape(-1, 1), env))
         if "" in self._parts:
-            return self._tensor(self._normalize_obs(columns[name], env))
-        parts = {part: columns[f"{name}/{part}"] for part in self._parts}
-        return {
-            part: self._tensor(values) for part, values in self._normalize_obs(parts, env).items()
-        }
+            return ReplayBufferSamples(observations[""], actions, following[""], dones, rewards)
+        return DictReplayBufferSamples(observations, actions, following, dones, rewards)
+
+    def _observations(
+        self, columns: dict[str, NDArray[Any]], name: str, env: VecNormalize | None
+    ) -> dict[str, torch.Tensor]:
+        """Return the parts of observations by name; what has none is the part ""."""
+        if "" in self._parts:
+            normalized: Any = {"": self._normalize_obs(columns[name], env)}
+        else:
+            parts = {part: columns[f"{name}/{part}"] for part in self._parts}
+            normalized = self._normalize_obs(parts, env)
+        return {part: self._tensor(values) for part, values in normalized.items()}
 
     def _tensor(self, values: NDArray[Any]) -> torch.Tensor:
         return to_tensor(values, self.device)
@@ -266,17 +271,16 @@ class RemoteReplayBuffer(ReplayBuffer):
 
 def _observation_parts(space: spaces.Space[Any]) -> dict[str, tuple[int, ...]]:
     """Return the shape of each part of a Dict space by its name; of any other space that of ""."""
-    from stable_baselines3.common.preprocessing import get_obs_shape
-
+    shapes: Any = get_obs_shape(space)
     if not isinstance(space, spaces.Dict):
-        return {"": get_obs_shape(space)}
+        return {"": shapes}
     for part in space.spaces:
         if not COLUMN_NAME.fullmatch(f"observation/{part}"):
             raise ValueError(
                 f"part {part!r} of the observation makes no column: rename it to letters, digits "
                 "and _, the first no digit"
             )
-    return dict(get_obs_shape(space))
+    return dict(shapes)
 
 
 def _column(name: str, dtype: Any, shape: tuple[int, ...]) -> dict[str, Any]:

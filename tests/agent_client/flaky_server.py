@@ -174,16 +174,17 @@ class FlakyServer(ScriptedServer):
             self._update(draw.update)
         self.draws.append(draw)
         count = draw.batch_size
+        shape = (count,) if draw.batches == 1 else (draw.batches, count)
         ordinal = len(self.draws)
         return replay_response(
             SampleReply(
-                keys=Array.from_numpy(np.full(count, ordinal)),
-                probabilities=Array.from_numpy(np.ones(count)),
-                weights=Array.from_numpy(np.ones(count, np.float32)),
-                priorities=Array.from_numpy(np.ones(count)),
-                times_sampled=Array.from_numpy(np.ones(count, np.int32)),
-                ages=Array.from_numpy(np.zeros(count, np.int64)),
-                columns={"number": Array.from_numpy(np.arange(count))},
+                keys=Array.from_numpy(np.full(shape, ordinal)),
+                probabilities=Array.from_numpy(np.ones(shape)),
+                weights=Array.from_numpy(np.ones(shape, np.float32)),
+                priorities=Array.from_numpy(np.ones(shape)),
+                times_sampled=Array.from_numpy(np.ones(shape, np.int32)),
+                ages=Array.from_numpy(np.zeros(shape, np.int64)),
+                columns={"number": Array.from_numpy(np.resize(np.arange(count), shape))},
                 size=count,
                 updated=0,
                 stale=0,

@@ -86,6 +86,32 @@ def test_no_more_than_depth_batches_are_drawn_ahead(
     assert [draw.beta for draw in server.draws] == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
+def test_several_batches_come_of_one_request_when_there_is_room_for_all(
+    server: FlakyServer, client: ReplayClient
+) -> None:
+    beta = Gate()
+    with Prefetcher(client, "t", 2, depth=4, batches=2, beta=beta) as batches:
+        beta.wait_for(2)
+        taken = [batches.next()]
+        assert beta.stays_at(2)
+        taken.append(batches.next())
+        beta.wait_for(3)
+        taken.append(batches.next())
+
+    assert [draw.batches for draw in server.draws] == [2, 2, 2]
+    assert [batch.keys.tolist() for batch in taken] == [[1, 1], [1, 1], [2, 2]]
+    assert [batch.columns["number"].tolist() for batch in taken] == [[0, 1]] * 3
+    assert batches.batches_taken == 3
+
+
+@pytest.mark.parametrize(("depth", "batches"), [(1, 2), (2, 0), (0, 1)])
+def test_batches_that_could_never_be_drawn_are_refused(
+    client: ReplayClient, depth: int, batches: int
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Prefetcher(client, "t", 1, depth=depth, batches=batches)
+
+
 def test_what_is_drawn_is_as_asked(server: FlakyServer, client: ReplayClient) -> None:
     with Prefetcher(client, "t", 5, beta=0.7, columns=["number"]) as batches:
         batches.next()
