@@ -152,11 +152,13 @@ class Rows:
         slots, more = table.scan(after, min(request.limit, fitting), request.order)
         (account or self._traffic.account()).take(len(slots) * row_bytes)
         keys, priorities = table.keys_at(slots)
+        previous = table.previous_keys_at(slots)
         return ScanReply(
             keys=Array.from_numpy(keys),
             priorities=Array.from_numpy(priorities),
             columns=wired(table.rows_at(slots, names)),
             more=more,
+            previous=None if previous is None else Array.from_numpy(previous),
         )
 
 

@@ -202,13 +202,19 @@ class ScanRequest(_Request, frozen=True):
     order: Literal["key", "priority"] = "key"
 
 
-class ScanReply(_Reply, frozen=True):
-    """Rows [n]: int64 keys, float64 raw priorities, columns; `more` tells whether any are left."""
+class ScanReply(_Reply, frozen=True, omit_defaults=True):
+    """Rows [n]: int64 keys, float64 raw priorities, columns; `more` tells whether any are left.
+
+    Attributes:
+        previous: [n] int64, of tables of steps: the key of the step before, which may have gone;
+            -1 where an episode, or what is known of it, begins.
+    """
 
     keys: Array
     priorities: Array
     columns: dict[str, Array]
     more: bool
+    previous: Array | None = None
 
 
 class TableChange(_Request, frozen=True):

@@ -480,6 +480,15 @@ class Table:
         """Return the keys and the raw priorities of the rows at slots [n], as new arrays."""
         return self._index.keys[slots], self._index.priorities[slots]
 
+    def previous_keys_at(self, slots: Int64Array) -> Int64Array | None:
+        """Return the keys [n] of the steps before those at slots [n]; None in a table of rows.
+
+        It is -1 where an episode, or what is known of it, begins. A step before may have gone.
+        """
+        if not isinstance(self._occupancy, StepOccupancy):
+            return None
+        return self._occupancy.episodes.before[slots]
+
     def rows_at(self, slots: Int64Array, names: Sequence[str]) -> dict[str, AnyArray]:
         """Return columns NAME -> [n, ...] as they were stored, of the rows at slots [n]."""
         return {} if self._storage is None else self._storage.gather(slots, names)
