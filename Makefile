@@ -23,7 +23,7 @@ help:           ## list the targets
 install: $(STAMP)  ## make a virtual environment, install everything, compile the kernels
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,sb3,torchrl,dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,sb3,torchrl,minari,parquet,dev,docs]'
 	$(BIN)/python -c 'import replay_server.memory.table'
 	@touch $@
 

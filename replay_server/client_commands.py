@@ -13,7 +13,7 @@ from replay_server.options import CONFIG_HELP, IN_CONTEXT, config_option, epilog
 from replay_server.remote import Remote, RemoteError
 from replay_server.settings import ClientSettings
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "connected"]
 
 _WATCH_S: Final = 2.0
 
@@ -34,7 +34,7 @@ def _tables(watch: float | None, **options: Any) -> None:
     from replay_server.live_tables import show_live
     from replay_server.table_report import report
 
-    with _remote(options) as remote:
+    with connected(options) as remote:
         if watch is None:
             click.echo(report(remote.tables()))
         else:
@@ -52,7 +52,7 @@ def _checkpoint(name: str | None, lists: bool, **options: Any) -> None:
 
     if lists and name is not None:
         raise click.UsageError("--list writes no checkpoint, so it takes no --name")
-    with _remote(options) as remote:
+    with connected(options) as remote:
         if lists:
             click.echo(checkpoint_report(remote.checkpoints()))
         else:
@@ -82,7 +82,7 @@ def _doctor(write: bool, **options: Any) -> None:
 
 
 @contextmanager
-def _remote(options: dict[str, Any]) -> Iterator[Remote]:
+def connected(options: dict[str, Any]) -> Iterator[Remote]:
     """Give a server that is somewhere else; what goes wrong with it is told in a sentence.
 
     Raises:

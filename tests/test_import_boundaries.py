@@ -32,7 +32,15 @@ def test_the_client_loads_neither_the_server_nor_fastapi_nor_torch(module):
 def test_the_server_loads_neither_torch_nor_the_client():
     loaded = loaded_by("replay_server", "replay_server.__main__", "replay_server.api.app")
 
-    assert not loaded & {"torch", "agent_client", "gymnasium", "matplotlib"}
+    assert not loaded & {
+        "torch",
+        "agent_client",
+        "gymnasium",
+        "matplotlib",
+        "minari",
+        "h5py",
+        "pyarrow",
+    }
     assert {"replay_server", "replay_wire"} <= loaded
 
 

@@ -271,3 +271,19 @@ def test_a_scan_tells_the_rows_as_they_were_stored(steps: StepPeer):
 
     assert scan.column("reward").tolist() == [5, 6, 7]
     assert scan.column("observation").tolist() == [[1, -1], [2, -2], [3, -3]]
+
+
+def test_a_scan_tells_the_step_before_each_also_where_that_has_gone(steps: StepPeer):
+    steps.make(**transitions(), capacity=8)
+    one = steps.store(episode([1, 2, 3, 4]), [5, 5, 5, 5])
+    steps.store(episode([11], end="open"), [6])
+    two = steps.store(onward([5, 12]), [5, 6])
+    steps.delete([one[1]])
+
+    scan = steps.scan()
+
+    keys, previous = scan.array("keys").tolist(), scan.array("previous").tolist()
+    told = dict(zip(keys, previous, strict=True))
+    assert told == {one[0]: -1, one[2]: one[1], one[3]: one[2], one[3] + 1: -1, two[0]: -1,
+                    two[1]: one[3] + 1}  # fmt: skip
+    assert steps.scan(columns=[], after=two[0], limit=1).array("previous").tolist() == [one[3] + 1]

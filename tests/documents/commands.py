@@ -20,7 +20,6 @@ from tests.documents.blocks import ROOT
 
 _GROUPS: dict[str, click.Command] = {"agent-client": agent_client, "replay-server": replay_server}
 _END = r"(?=\s+#|\s{4}|[|;&)>]|$)"
-_PROMISED = {("replay-server", "export"), ("replay-server", "import")}  # and not there yet
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -51,8 +50,6 @@ def _of_our_commands(line: str) -> Iterator[str]:
         group = _GROUPS[name]
         assert isinstance(group, click.Group)
         command = group.commands.get(words[0])
-        if command is None and (name, words[0]) in _PROMISED:
-            continue
         if command is None:
             yield f"{name} has no command {words[0]}"
             continue

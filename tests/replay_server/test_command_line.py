@@ -48,6 +48,7 @@ def config(tmp_path: Path) -> Path:
     [
         *(["--help"], ["-h"], ["serve", "--help"], ["token", "--help"]),
         *(["tables", "--help"], ["checkpoint", "--help"], ["doctor", "--help"]),
+        *(["export", "--help"], ["import", "--help"]),
     ],
 )
 def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str], arguments: list[str]):
