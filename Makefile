@@ -15,7 +15,7 @@ FUZZ_TARGETS := decoders server crowd
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser pictures docs test-docs test-docker soak coverage bench-quick bench bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser pictures docs test-docs test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -112,6 +112,9 @@ bench-quick: install ## benchmarks in about two minutes: ratios to peers and lim
 
 bench: install bench-peers ## every benchmark beside its peers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-minari: install ## a million steps of a table go out to Minari and come back: time, size, are they equal?
+	$(BIN)/python -m benchmarks.minari_million
 
 bench-peers: .venv-in-process/.installed .venv-reverb/.installed ## environments of the peers
 .venv-in-process/.installed:

@@ -12,8 +12,8 @@ from minari.data_collector import EpisodeBuffer
 
 from replay_server.datasets.importing import open_dataset
 from tests.contract.peer import Peer
-from tests.replay_server.datasets.test_commands import run
 from tests.replay_server.datasets.tables import read
+from tests.replay_server.datasets.test_commands import run
 
 SPACES = {
     "vector": (gym.spaces.Box(-1, 1, (3,), np.float64), gym.spaces.Discrete(4)),
