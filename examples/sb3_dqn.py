@@ -1,0 +1,84 @@
+"""Stable-Baselines3's DQN on CartPole, with its own replay buffer and with one in the service.
+
+    replay-server serve                # in another terminal
+    python examples/sb3_dqn.py         # or with the server's URL as its argument
+
+Each seed is trained twice, one buffer after the other, the order turned round with each seed; what
+is learned is then measured by greedy episodes. `--seeds 5` is what docs/results.md tells of.
+"""
+
+import argparse
+import statistics
+import time
+from typing import Any
+
+import gymnasium
+import torch
+from stable_baselines3 import DQN
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
+
+from agent_client import ReplayClient
+from agent_client.integrations.stable_baselines3 import RemoteReplayBuffer
+
+HYPERPARAMETERS: dict[str, Any] = {
+    "learning_rate": 2.3e-3,
+    "batch_size": 64,
+    "buffer_size": 100_000,
+    "learning_starts": 1_000,
+    "target_update_interval": 10,
+    "train_freq": 256,
+    "gradient_steps": 128,
+    "exploration_fraction": 0.16,
+    "exploration_final_eps": 0.04,
+    "policy_kwargs": {"net_arch": [256, 256]},
+}
+"""Those of RL Baselines3 Zoo for CartPole-v1."""
+
+
+def train(seed: int, steps: int, server: str | None) -> tuple[float, float]:
+    """Return the mean return of 20 greedy episodes after training, and steps a second of it."""
+    remote: dict[str, Any] = {}
+    table = f"sb3-cartpole-{seed}"
+    if server is not None:
+        remote["replay_buffer_class"] = RemoteReplayBuffer
+        remote["replay_buffer_kwargs"] = {"server": server, "table": table}
+    model = DQN("MlpPolicy", "CartPole-v1", seed=seed, device="cpu", **HYPERPARAMETERS, **remote)
+    started_at = time.perf_counter()
+    model.learn(steps)
+    seconds = time.perf_counter() - started_at
+    if isinstance(model.replay_buffer, RemoteReplayBuffer) and server is not None:
+        model.replay_buffer.close()
+        with ReplayClient(server) as client:
+            client.delete_table(table)
+    judge = Monitor(gymnasium.make("CartPole-v1"))
+    judge.reset(seed=10_000 + seed)
+    mean, _ = evaluate_policy(model, judge, n_eval_episodes=20)
+    return float(mean), steps / seconds
+
+
+def main() -> None:
+    """Train with both buffers in turns, and print what they reach and how fast."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server", nargs="?", default="http://127.0.0.1:8000")
+    parser.add_argument("--steps", type=int, default=50_000)
+    parser.add_argument("--seeds", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    returns: dict[str, list[float]] = {"own": [], "remote": []}
+    ratios = []
+    for seed in range(options.seeds):
+        rates = {}
+        for buffer in ("own", "remote") if seed % 2 == 0 else ("remote", "own"):
+            server = options.server if buffer == "remote" else None
+            reached, rates[buffer] = train(seed, options.steps, server)
+            returns[buffer].append(reached)
+            print(f"seed {seed} {buffer:6} {reached:6.1f} {rates[buffer]:7.0f} steps/s", flush=True)
+        ratios.append(rates["remote"] / rates["own"])
+    for buffer, reached_by_seed in returns.items():
+        print(f"{buffer:6} return {statistics.mean(reached_by_seed):6.1f} of {reached_by_seed}")
+    print(f"speed of remote / own: median {statistics.median(ratios):.2f}, least {min(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
