@@ -33,7 +33,9 @@ class RemoteTable:
     Attributes:
         server: the server's URL.
         table: its name.
-        spec: what it is made of where it does not stand yet.
+        spec: what it is made of where it does not stand yet; without columns only one that stands
+            can be used.
+        timeout_s: how long a draw may wait for its batch, and rows for a server that is away.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class RemoteTable:
             server: the server's URL. The token comes from the variable REPLAY_TOKEN, so that none
                 is ever saved with a model.
             table: its name.
-            spec: with its columns; what to make it of where it does not stand yet.
+            spec: what to make it of where it does not stand yet; its columns may come later.
             prefetch: batches drawn ahead, half of them in one request; 0 draws each when it is
                 asked for, once all that was appended is stored.
             tls_ca: PEM file of the authorities to trust for https.
@@ -68,11 +70,12 @@ class RemoteTable:
         self.spec = dict(spec)
         self._prefetch = prefetch
         self._tls_ca = tls_ca
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._client: ReplayClient | None = None
         self._writer: RowWriter | None = None
         self._batches: Prefetcher | None = None
         self._batch_size = 0
+        self._limiter_wait_s = min(timeout_s, _LIMITER_WAIT_S)
         self._updates: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
 
     @property
@@ -81,13 +84,17 @@ class RemoteTable:
 
         Raises:
             UnsuitableTableError: a table with other columns or items stands under the name.
+            UnknownTableError: there is none, and no columns are known to make it of.
             ReplayClientError: the server could not be asked, or refused.
         """
         if self._client is None:
             client = ReplayClient(self.server, tls_ca=self._tls_ca)
             try:
-                document = client.ensure_table(self.table, self.spec)
-                require_fit(self.table, self.spec, document["spec"])
+                if "columns" in self.spec:
+                    document = client.ensure_table(self.table, self.spec)
+                    require_fit(self.table, self.spec, document["spec"])
+                else:
+                    client.describe_table(self.table)
             except BaseException:
                 client.close()
                 raise
@@ -102,7 +109,7 @@ class RemoteTable:
                 self.table,
                 flush_interval_s=_FLUSH_INTERVAL_S,
                 create=self.spec,
-                give_up_after_s=self._timeout_s,
+                give_up_after_s=self.timeout_s,
             )
         self._writer.append(row, priority)
 
@@ -122,7 +129,7 @@ class RemoteTable:
             self.flush()
             update = self._take_update()
             return self.client.sample(
-                self.table, batch_size, update=update, timeout_s=_LIMITER_WAIT_S
+                self.table, batch_size, update=update, timeout_s=self._limiter_wait_s
             )
         if self._batches is None or batch_size != self._batch_size:
             self._stop_drawing()
@@ -133,7 +140,7 @@ class RemoteTable:
                 batch_size,
                 depth=self._prefetch,
                 batches=max(1, self._prefetch // 2),
-                timeout_s=self._timeout_s,
+                timeout_s=self.timeout_s,
             )
             self._batch_size = batch_size
         return self._batches.next()

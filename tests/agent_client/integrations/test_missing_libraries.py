@@ -7,7 +7,7 @@ import pytest
 
 @pytest.mark.parametrize(
     ("module", "library", "extra"),
-    [("stable_baselines3", "stable_baselines3", "sb3")],
+    [("stable_baselines3", "stable_baselines3", "sb3"), ("torchrl", "torchrl", "torchrl")],
 )
 def test_the_extra_is_named(
     run_python: Callable[[str], str], module: str, library: str, extra: str
