@@ -25,7 +25,7 @@ _MAGIC: Final = {
     b"PK\x05\x06": ("replay_server.datasets.npz_files", "NpzDataset"),  # of nothing
     b"PAR1": ("replay_server.datasets.parquet_files", "ParquetDataset"),
 }
-_MINARI: Final = ("replay_server.datasets.minari_episodes", "MinariDataset")
+_MINARI: Final = ("replay_server.datasets.minari_rows", "MinariDataset")
 _HASHED_BYTES: Final = 1 << 20
 
 
@@ -119,7 +119,8 @@ def _most_rows(document: TableDocument) -> int:
     spec, limiter = document.spec, document.spec["rate_limiter"]
     most = [spec["capacity"], limiter.get("size", spec["capacity"])]
     if limiter["kind"] == "sample_to_insert_ratio":
-        most.append(int(2 * limiter["error_buffer"] / limiter["samples_per_insert"]))
+        # Half of what could ever pass: for all of it draws would have to go to their very bound.
+        most.append(int(limiter["error_buffer"] / limiter["samples_per_insert"]))
     return max(int(min(most)), 1)
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.contract.peer import Peer, TablePeer, array, values_of
 from tests.contract.steps import columns_of, episode
+from tests.server_process import ServerProcess
 
 _numbers = itertools.count()
 FORMS = ["minari", "parquet", "npz"]
@@ -229,6 +230,23 @@ def test_an_import_killed_in_the_middle_neither_doubles_nor_loses_a_row(
     assert_same(peer, first, second)
 
 
+def test_an_import_outlasts_a_server_that_is_killed_and_comes_back(tmp_path: Path):
+    np.savez(tmp_path / "in.npz", x=np.arange(300_000), wide=np.zeros((300_000, 64), "u1"))
+    options = (f"--uds={tmp_path / 's'}", f"--data-dir={tmp_path / 'data'}")
+    server = ServerProcess(*options)
+    process = subprocess.Popen(command(server.url, "import", "--table", "t", tmp_path / "in.npz"))
+    with Peer(server.url) as peer:
+        while peer.get("/v1/tables/t").status == 404 or not TablePeer(peer, "t").stats()["rows"]:
+            assert process.poll() is None
+        server.kill()
+    server = ServerProcess(*options)
+
+    assert process.wait() == 0
+    with Peer(server.url) as peer:
+        assert np.array_equal(scanned(peer, "t")["x"], np.arange(300_000))
+    server.stop()
+
+
 def killed_when(server_url: str, arguments: tuple[Any, ...], is_so: Any) -> None:
     """Start a command, and kill it as soon as something is so."""
     process = subprocess.Popen(command(server_url, *arguments), stderr=subprocess.PIPE)
@@ -276,27 +294,39 @@ def test_what_cannot_be_exported_is_told_in_a_sentence(
         assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("limiter", "sampler"),
+    [
+        pytest.param({"kind": "queue", "size": 8}, "fifo", id="queue"),
+        pytest.param(
+            {"kind": "sample_to_insert_ratio", "samples_per_insert": 1.0, "min_size": 1,
+             "error_buffer": 4.0}, "lifo", id="ratio"),
+    ],
+)  # fmt: skip
 def test_an_import_waits_for_the_rate_limiter(
-    peer: Peer, server_url: str, names: list[str], tmp_path: Path
-):
+    peer: Peer, server_url: str, names: list[str], tmp_path: Path, limiter: dict[str, Any],
+    sampler: str,
+):  # fmt: skip
     np.savez(tmp_path / "in.npz", x=np.arange(30))
-    queue = TablePeer(peer, names[0])
-    assert queue.put(rate_limiter={"kind": "queue", "size": 8}, capacity=8).status == 201
+    table = TablePeer(peer, names[0])
+    assert table.put(rate_limiter=limiter, sampler={"kind": sampler}).status == 201
 
     process = subprocess.Popen(
         command(server_url, "import", "--table", names[0], tmp_path / "in.npz"),
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     )
     drawn: list[int] = []
-    while len(drawn) < 30:
-        answer = queue.post("sample", {"batch_size": 2, "timeout": 30})
-        assert answer.status == 200, answer.document
-        drawn += values_of(answer.document["columns"]["x"]).tolist()
+    while process.poll() is None:
+        answer = table.post("sample", {"batch_size": 2, "timeout": 0.2})
+        assert answer.status in (200, 429), answer.document
+        if answer.status == 200:
+            drawn += values_of(answer.document["columns"]["x"]).tolist()
 
-    assert process.wait() == 0
-    assert drawn == list(range(30))
-    assert process.stdout is not None
-    process.stdout.close()
+    assert process.returncode == 0
+    assert table.stats()["inserted_total"] == 30
+    if sampler == "fifo":
+        assert drawn == list(range(len(drawn)))
+        assert len(drawn) >= 30 - 8
 
 
 def test_foreign_files_make_a_table_of_what_they_hold(
@@ -348,16 +378,21 @@ def test_a_missing_package_is_told_by_its_extra(
 ):
     fill_steps(peer, names[0])
     extra = "parquet" if module == "pyarrow" else "minari"
-    program = (
-        f"import sys; sys.modules[{module!r}] = None\nfrom replay_server.__main__ import main\n"
-        f"main(['export', '--table', {names[0]!r}, '--server', {server_url!r},"
-        f" '--format', {extra!r}, {str(tmp_path / 'out')!r}])"
-    )
+    run(server_url, "export", "--table", names[0], "--format", extra, tmp_path / "there")
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-
-    assert done.returncode == 1
-    assert re.fullmatch(rf"replay-server: .*replay-server\[{extra}\]'\n", done.stderr), done.stderr
+    for words in (
+        ["export", "--format", extra, str(tmp_path / "out")],
+        ["import", str(tmp_path / "there")],
+    ):
+        program = (
+            f"import sys; sys.modules[{module!r}] = None\n"
+            "from replay_server.__main__ import main\n"
+            f"main({[*words, '--table', names[0], '--server', server_url]!r})"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.returncode == 1
+        said = rf"replay-server: .*replay-server\[{extra}\]'\n"
+        assert re.fullmatch(said, done.stderr), done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory a process had")
