@@ -17,6 +17,7 @@ from replay_server.durability.parameter_shelf import MemoryShelf, Shelf
 from replay_server.memory_budget import MemoryBudget
 from replay_server.parameters import ParameterStore
 from replay_server.rows import Rows
+from replay_server.shares import Shares
 from replay_server.tables import Tables
 from replay_server.traffic import Traffic
 from replay_server.turns import Turns
@@ -33,6 +34,7 @@ class ReplayService:
         tables: the tables by name.
         rows: what is asked of their rows.
         draws: what is drawn from them.
+        shares: what is asked of them where they are shares of a cluster's.
         parameters: what actors act with.
         keeper: keeps the tables.
         budget: the memory that tables and parameters may take.
@@ -63,6 +65,7 @@ class ReplayService:
         admission = Admission(limits, self.tables)
         self.rows = Rows(limits, self.tables, keeper, admission, self.traffic)
         self.draws = Draws(limits, self.tables, keeper, admission, self.traffic)
+        self.shares = Shares(limits, self.tables, keeper, admission, self.rows)
         self.activity = Activity(self.tables, keeper, budget)
 
     def close(self) -> None:

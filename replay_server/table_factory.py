@@ -52,7 +52,7 @@ def build_table(
     return Table(
         capacity=spec.capacity,
         sampler=sampler_of(spec.sampler),
-        limiter=limiter_of(spec.rate_limiter),
+        limiter=limiter_of(spec),
         items=_items_of(spec.items),
         remover=None if remover == "fifo" else cast("RankedRemover", remover),
         max_times_sampled=spec.max_times_sampled,
@@ -87,6 +87,7 @@ def check_feasible(spec: TableSpec) -> None:
     if isinstance(limiter, specs.QueueLimiter):
         _check_queue(spec, limiter, is_rows)
         return
+    capacity = spec.cluster_capacity or capacity
     most = _most_items(items, capacity)
     if limiter.min_size > most:
         raise InvalidSpecError(
@@ -184,9 +185,11 @@ def sampler_of(sampler: specs.Sampler) -> samplers.Sampler:
             return samplers.OrderedSampler("max_heap")
 
 
-def limiter_of(limiter: specs.RateLimiter) -> rate_limiters.Limiter:
-    """Return a new limiter as a spec asks for it."""
-    match limiter:
+def limiter_of(spec: TableSpec) -> rate_limiters.Limiter:
+    """Return a new limiter as a spec asks for it; in a cluster, what counts for it."""
+    if spec.cluster_capacity is not None:
+        return rate_limiters.Tally()
+    match spec.rate_limiter:
         case specs.MinSizeLimiter(min_size):
             return rate_limiters.MinSize(min_size)
         case specs.SampleToInsertRatioLimiter(samples_per_insert, min_size, error_buffer):

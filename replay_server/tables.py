@@ -165,7 +165,7 @@ class Tables:
         with self._keeper.step((served.standing, room), description=description):
             served.table.reconfigure(
                 sampler=None if new.sampler == spec.sampler else sampler_of(new.sampler),
-                limiter=None if change.rate_limiter is None else limiter_of(new.rate_limiter),
+                limiter=None if change.rate_limiter is None else limiter_of(new),
                 max_times_sampled=new.max_times_sampled,
             )
         served.changed = new

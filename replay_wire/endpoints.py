@@ -22,9 +22,11 @@ from replay_wire.roles import (
     PUBLIC,
     Access,
 )
+from replay_wire.sharding import messages as sharding
 from replay_wire.specs import TableSpec
 
 __all__ = [
+    "CLUSTER_HEADER",
     "PARAMETERS_VERSION_HEADER",
     "PROTOCOL_HEADER",
     "PROTOCOL_VERSION",
@@ -34,6 +36,7 @@ __all__ = [
 
 PROTOCOL_VERSION: Final = 1
 PROTOCOL_HEADER: Final = "x-replay-protocol"
+CLUSTER_HEADER: Final = "x-replay-cluster"
 PARAMETERS_VERSION_HEADER: Final = "x-parameters-version"
 
 
@@ -154,4 +157,33 @@ DELETE_PARAMETERS: Final = Endpoint("DELETE", "/v1/parameters/{name}", None, Non
 ACTIVITY: Final = Endpoint("GET", "/v1/activity", None, activity.ActivityReply, access=EVERY_ROLE)
 TABLE_ACTIVITY: Final = Endpoint(
     "GET", "/v1/tables/{table}/activity", None, activity.TableActivityReply, access=EVERY_ROLE
+)
+SHARD_TABLE: Final = Endpoint(
+    "GET", "/v1/tables/{table}/shard", None, sharding.ShardTable, access=EVERY_ROLE
+)
+SHARD_INSERT: Final = Endpoint(
+    "POST",
+    "/v1/tables/{table}/shard/insert",
+    sharding.ShardInsertRequest,
+    sharding.ShardInsertReply,
+    _DATA,
+    ACTORS,
+)
+SHARD_DRAW: Final = Endpoint(
+    "POST",
+    "/v1/tables/{table}/shard/draw",
+    sharding.ShardDrawRequest,
+    sharding.ShardDrawReply,
+    _DATA,
+    LEARNERS,
+)
+SHARD_WRITERS: Final = Endpoint(
+    "POST",
+    "/v1/tables/{table}/shard/writers",
+    sharding.WritersRequest,
+    sharding.WritersReply,
+    access=ACTORS,
+)
+SHARD_RETRACT: Final = Endpoint(
+    "POST", "/v1/tables/{table}/shard/retract", sharding.RetractRequest, sharding.RetractReply
 )

@@ -38,6 +38,7 @@ __all__ = [
     "SampleRequest",
     "ScanReply",
     "ScanRequest",
+    "ShardEntry",
     "TableChange",
     "TableDocument",
     "TableList",
@@ -393,12 +394,24 @@ class Limits(_Reply, frozen=True):
     memory_limit_bytes: int
 
 
+class ShardEntry(_Reply, frozen=True):
+    """A shard of a cluster: its number, where it serves, and whether it is serving.
+
+    `state` is "serving", "draining" (drawn from, and takes no inserts) or "down".
+    """
+
+    number: int
+    url: str
+    state: str
+
+
 class InfoReply(_Reply, frozen=True):
-    """Version of the server, of the protocol, and the limits."""
+    """Version of the server, of the protocol, and the limits; the shards of a cluster."""
 
     version: str
     protocol: int
     limits: Limits
+    shards: list[ShardEntry] = []
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -193,6 +193,8 @@ class TableSpec(_Spec, frozen=True):
     Attributes:
         capacity: rows.
         columns: the signature; None until the first insert fixes it.
+        cluster_capacity: rows of the whole cluster, where the table is a shard's share of one; it
+            is the cluster, then, that holds to the limiter.
     """
 
     capacity: Count
@@ -203,12 +205,15 @@ class TableSpec(_Spec, frozen=True):
     rate_limiter: RateLimiter = MinSizeLimiter()
     max_times_sampled: CountOrZero = 0
     seed: Seed | None = None
+    cluster_capacity: Count | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the spec as plain values, without `columns` while they are not known."""
         values: dict[str, Any] = msgspec.to_builtins(self)
         if self.columns is None:
             del values["columns"]
+        if self.cluster_capacity is None:
+            del values["cluster_capacity"]
         return values
 
     @staticmethod

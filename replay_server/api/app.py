@@ -20,6 +20,7 @@ from replay_server.api import (
     openapi,
     page,
     parameters,
+    shares,
     tables,
 )
 from replay_server.api.authentication import (
@@ -50,7 +51,7 @@ from replay_wire.json_codec import encode_json
 from replay_wire.roles import EVERY_ROLE
 from replay_wire.specs import TableSpec, check_resource_name
 
-__all__ = ["create_app"]
+__all__ = ["answer_http_error", "create_app", "describe"]
 
 _DESCRIPTION = """\
 Experience replay as a service: tables of rows, drawn uniformly or by priority.
@@ -93,6 +94,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             *parameters.routes(service),
             *checkpoints.routes(service, checkpointing),
             *activity.routes(service),
+            *shares.routes(service),
             *metrics.routes(service, ServerMetrics(service, requests)),
         ],
         title="replay-server",
@@ -107,8 +109,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.tokens = tokens
     app.router.routes += [*docs_page.routes(), *page.routes()]
     app.add_middleware(HeadAsGetMiddleware)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     if tokens is not None:
         guard_routes(app, tokens)  # the last of all: it guards the routes that there are
     else:
@@ -116,7 +118,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     return app
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, which is made once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -132,7 +135,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what no route answers: an unknown path, or a known one by an unknown method.
 
     Where authentication is on, those without a token learn neither.

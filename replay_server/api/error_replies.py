@@ -15,6 +15,7 @@ from replay_wire.errors import (
     TooManyElementsError,
 )
 from replay_wire.messages import Problem
+from replay_wire.sharding.asks import RefusalError
 
 __all__ = ["problem", "problem_of", "retry_after"]
 
@@ -53,6 +54,8 @@ _REPLIES: Final[dict[type[Exception], tuple[ErrorCode, tuple[str, ...]]]] = {
 
 def problem_of(error: Exception) -> Problem:
     """Return the problem that tells of an error; an unforeseen one is logged and `internal`."""
+    if isinstance(error, RefusalError):
+        return error.problem
     reply = _REPLIES.get(type(error))
     if reply is None:
         logger.error("a request failed for a reason that nobody foresaw", exc_info=error)

@@ -8,6 +8,7 @@ import msgspec
 
 from replay_wire import activity, messages
 from replay_wire.errors import ErrorCode
+from replay_wire.sharding import messages as sharding
 from replay_wire.specs import TableSpec
 
 __all__ = ["EXAMPLES", "PROBLEM_DETAILS"]
@@ -130,6 +131,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
             "keep_alive_seconds": 75.0,
             "memory_limit_bytes": 20000000000,
         },
+        "shards": [],
     },
 }
 
@@ -210,6 +212,46 @@ EXAMPLES[activity.TableActivityReply] = {
     "writers": [{"id": "actor-7", "sequence": 12, "rows_since": 0, "is_waiting": False}],
     "writers_total": 1,
 }
+
+_REPORT: Final = {
+    "mass": 2.0,
+    "smallest": None,
+    "size": 2,
+    "inserted": 2,
+    "drawn": 2,
+    "inserted_total": 2,
+    "highest": 2.0,
+    "spec": 2712847316,
+}
+_OF_SHARDS: Final[dict[type[msgspec.Struct], Any]] = {
+    sharding.ShardTable: {"spec": _SPEC, "report": _REPORT},
+    sharding.ShardInsertRequest: {
+        "rows": {"columns": _COLUMNS, "writer": {"id": "actor-8", "sequence": 12}},
+        "highest": 3.5,
+        "seen": 0.5,
+        "left": [3],
+    },
+    sharding.ShardInsertReply: {"keys": _KEYS, "duplicate": False, "report": _REPORT},
+    sharding.ShardDrawRequest: {"targets": _floats(0.25, 0.75), "highest": 3.5, "seen": 0.5},
+    sharding.ShardDrawReply: {
+        "drawn": True,
+        "keys": _KEYS,
+        "probabilities": _floats(0.3, 0.7),
+        "priorities": _floats(0.5, 2.0),
+        "times_sampled": {"dtype": "<i4", "shape": [2], "data": [1, 1]},
+        "ages": {"dtype": "<i8", "shape": [2], "data": [1, 0]},
+        "columns": _COLUMNS,
+        "rows": None,
+        "updated": 0,
+        "stale": 0,
+        "report": _REPORT,
+    },
+    sharding.WritersRequest: {"ids": ["actor-8"], "left": 3},
+    sharding.WritersReply: {"last": {"actor-8": 12}, "left": {"actor-8": 12}},
+    sharding.RetractRequest: {"inserts": {"actor-8": 12}},
+    sharding.RetractReply: {"deleted": 2},
+}
+EXAMPLES.update(_OF_SHARDS)
 
 EXAMPLES[messages.MixedSampleReply] = {"parts": [EXAMPLES[messages.SampleReply]]}
 

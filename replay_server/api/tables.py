@@ -55,7 +55,7 @@ async def reset_table(call: Call) -> tuple[int, object]:
 async def info(call: Call) -> tuple[int, object]:
     """Tell the versions of server and protocol, and what requests may ask for."""
     return 200, InfoReply(
-        version=__version__, protocol=PROTOCOL_VERSION, limits=call.service.limits
+        version=__version__, protocol=PROTOCOL_VERSION, limits=call.service.limits, shards=[]
     )
 
 

@@ -16,7 +16,12 @@ from replay_server.memory.arrays import BoolArray, Float64Array, Int32Array, Int
 from replay_server.memory.errors import NothingToDrawError, RateLimitedError
 from replay_server.memory.priorities import Priorities
 from replay_server.memory.row_index import RowIndex
-from replay_server.memory.samplers import MassSampler, OrderedSampler, draw_leaves
+from replay_server.memory.samplers import (
+    MassSampler,
+    OrderedSampler,
+    draw_leaves,
+    leaves_at,
+)
 from replay_server.memory.sequential_draws import draw_sequentially
 
 __all__ = ["Chosen", "Drawing", "Undo"]
@@ -112,7 +117,7 @@ class Drawing:
         parts = [
             self._first_ones(batch_size, undo)
             if isinstance(sampler, OrderedSampler)
-            else self._one_by_one(sampler, batch_size, total, undo)
+            else self._one_by_one(sampler, self._generator.random(batch_size), total, undo)
             for _ in range(batches)
         ]
         return Chosen(
@@ -122,6 +127,30 @@ class Drawing:
             np.concatenate([part.times_sampled for part in parts]),
             np.concatenate([part.spent for part in parts]),
         )
+
+    def choose_at(self, points: Float64Array, undo: Undo) -> Chosen:
+        """Choose the items at points of the mass of now, and count their draws.
+
+        Args:
+            points: [B] float64 in [0, 1), where the mass of now is 1; B may be 0.
+            undo: gets what takes the draws back.
+
+        Raises:
+            NothingToDrawError: none has mass.
+            RateLimitedError: there are too few that may still be drawn.
+        """
+        sampler, tree = self._priorities.sampler, self._priorities.tree
+        assert not isinstance(sampler, OrderedSampler)
+        if not len(points):
+            nothing = np.empty(0)
+            return Chosen(np.empty(0, np.int64), nothing, nothing, np.empty(0, np.int32))
+        if tree.total == 0.0:
+            raise NothingToDrawError(0)
+        if not self.at_once:
+            return self._one_by_one(sampler, points, tree.total, undo)
+        slots = leaves_at(tree, points)
+        masses = tree.masses[slots]
+        return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
 
     def _choose_at_once(
         self, sampler: MassSampler, batch_size: int, batches: int, undo: Undo | None
@@ -134,15 +163,16 @@ class Drawing:
         return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
 
     def _one_by_one(
-        self, sampler: MassSampler, batch_size: int, first_total: float, undo: Undo
+        self, sampler: MassSampler, points: Float64Array, first_total: float, undo: Undo
     ) -> Chosen:
-        """Draw a batch without replacement, or of items that may go with a draw."""
+        """Draw a batch without replacement, or of items that may go with a draw, at points [B]."""
+        batch_size = len(points)
         distinct = not sampler.replacement
         tree = self._priorities.tree
         total = tree.total
         slots, probabilities, masses, times = draw_sequentially(
             tree,
-            self._generator.random(batch_size),
+            points,
             self._index.times_sampled,
             self.max_times_sampled,
             distinct,

@@ -24,6 +24,7 @@ __all__ = [
     "Sampler",
     "UniformSampler",
     "draw_leaves",
+    "leaves_at",
     "priority_limit",
     "raised",
 ]
@@ -150,6 +151,17 @@ def draw_leaves(
     """
     targets = generator.random(batches * batch_size)
     _aim(targets, batch_size if stratified else 0, tree.total)
+    return tree.find(targets)
+
+
+def leaves_at(tree: SumTree, points: Float64Array) -> Int64Array:
+    """Return the leaves at points [B] in [0, 1) of the total mass.
+
+    Raises:
+        ValueError: the tree has no mass.
+    """
+    targets = points.copy()
+    _aim(targets, 0, tree.total)
     return tree.find(targets)
 
 

@@ -26,6 +26,7 @@ from replay_server.memory.draws import Draw, importance_weights
 from replay_server.memory.errors import (
     InconsistentStateError,
     InvalidArgumentError,
+    NothingToDrawError,
     RateLimitedError,
     ReplayError,
 )
@@ -180,6 +181,20 @@ class Table:
         return self._priorities.highest
 
     @property
+    def mass(self) -> float:
+        """The sum of the masses that draws go by."""
+        return self._priorities.tree.total
+
+    @property
+    def smallest_mass(self) -> float:
+        """The smallest of them above 0; infinite where there is none."""
+        return self._priorities.smallest_mass()
+
+    def raise_highest(self, priority: float) -> None:
+        """Let `max_priority` be this at the least: it was stored elsewhere."""
+        self._priorities.saw(np.array([priority]))
+
+    @property
     def nbytes(self) -> int:
         """Bytes that the rows and what is kept beside them may come to take.
 
@@ -284,6 +299,14 @@ class Table:
             StaleSequenceError: the writer has done a later one.
         """
         return self._writers.recall(writer, sequence)
+
+    def last_sequence(self, writer: str) -> int | None:
+        """Return the sequence of a writer's last insert; None where it is not remembered."""
+        return self._writers.last_sequence(writer)
+
+    def last_sequences(self, suffix: str) -> dict[str, int]:
+        """Return the last sequences of writers whose id ends so. Cost: O(writers)."""
+        return {w: last for w, last, _ in self._writers.entries() if w.endswith(suffix)}
 
     def holds_back_insert(self, rows: int) -> bool:
         """Return whether the limiter certainly refuses an insert of `rows` rows. Cost: O(rows).
@@ -425,6 +448,54 @@ class Table:
             stale=stale,
             spent=chosen.spent,
         ).in_batches(batches)
+
+    def draw_at(
+        self, points: Float64Array, update: tuple[AnyArray, AnyArray] | None = None
+    ) -> Draw:
+        """Draw the items at points of the mass of now, whatever the limiter says.
+
+        This is a shard's part of a draw that somebody else makes: who has made the points weighs
+        the items, and knows the limits.
+
+        Args:
+            points: [B] float64 in [0, 1), where the mass of now is 1; B may be 0.
+            update: keys and raw priorities, as for `update_priorities`, which come first.
+
+        Returns:
+            The draw, not weighted; without items where there are too few to draw B, or none has
+            mass: the update has been made all the same.
+
+        Raises:
+            InvalidArgumentError, InvalidPriorityError: the update is none, or items are not drawn
+                by mass; nothing has changed.
+        """
+        if isinstance(self.sampler, OrderedSampler):
+            raise InvalidArgumentError("targets", "items of this table are not drawn by mass")
+        checked = None if update is None else self._checked_update(*update, "update.")
+        updated, stale = (0, 0) if checked is None else self._apply(checked, None)
+        size, undo = self.size, Undo()
+        try:
+            chosen = self._drawing.choose_at(points, undo)
+        except (NothingToDrawError, RateLimitedError):
+            undo.roll_back()
+            chosen = self._drawing.choose_at(points[:0], undo)
+        self._count_draws(chosen, None)
+        slots = chosen.slots
+        draw = Draw(
+            slots=slots,
+            keys=self._index.keys[slots],
+            probabilities=chosen.probabilities,
+            weights=np.ones(len(slots), np.float32),
+            priorities=self._index.priorities[slots],
+            times_sampled=chosen.times_sampled,
+            ages=self.inserted_total - 1 - self._index.ordinals[slots],
+            size=size,
+            updated=updated,
+            stale=stale,
+            spent=chosen.spent,
+        )
+        self.settle(draw)
+        return draw
 
     def settle(self, draw: Draw) -> None:
         """Make a draw of `try_draw` final: items that have been drawn often enough go."""

@@ -46,6 +46,10 @@ class WriterLedger:
         self.remember(writer, sequence, keys)  # who repeats an insert is not silent
         return np.array(keys, np.int64)
 
+    def last_sequence(self, writer: str) -> int | None:
+        """Return the sequence of a writer's last insert; None where it is not remembered."""
+        return self._last.get(writer, (None, None))[0]
+
     def record(self, writer: str, sequence: int, keys: Int64Array) -> None:
         """Remember an insert that was done and answered with keys [N], which are copied."""
         first, count = (int(keys[0]) if len(keys) else 0), len(keys)

@@ -49,6 +49,11 @@ PERMISSIONS: dict[str, set[Role] | str] = {
     "POST /v1/checkpoints": {LEARNER},
     "DELETE /v1/checkpoints/{name}": set(),
     "POST /v1/checkpoints/{name}/restore": set(),
+    "GET /v1/tables/{table}/shard": EVERY,
+    "POST /v1/tables/{table}/shard/insert": {ACTOR},
+    "POST /v1/tables/{table}/shard/draw": {LEARNER},
+    "POST /v1/tables/{table}/shard/writers": {ACTOR},
+    "POST /v1/tables/{table}/shard/retract": set(),
 }
 PAGES = {"/", "/assets", "/docs", "/docs/assets", "/openapi.json"}
 ENDPOINTS = {

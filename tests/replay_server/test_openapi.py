@@ -197,6 +197,8 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
         endpoints.UPDATE_PRIORITIES, endpoints.CHANGE_TABLE, endpoints.SCAN,
         endpoints.DESCRIBE_TABLE, endpoints.LIST_TABLES, endpoints.DELETE_ROWS,
         endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY,
+        endpoints.SHARD_INSERT, endpoints.SHARD_DRAW, endpoints.SHARD_TABLE,
+        endpoints.SHARD_WRITERS, endpoints.SHARD_RETRACT,
         endpoints.RESET_TABLE, endpoints.INFO, endpoints.HEALTHZ, endpoints.READYZ,
             endpoints.METRICS,
         endpoints.WRITE_CHECKPOINT, endpoints.LIST_CHECKPOINTS, endpoints.RESTORE_CHECKPOINT,
@@ -207,7 +209,7 @@ def test_every_example_sent_to_a_server_does_what_it_says(document: dict[str, An
     connection.close()
     server.stop()
 
-    assert statuses == [201, 200, *[200] * 17, 201, *[200] * 5, *[204] * 3]
+    assert statuses == [201, 200, *[200] * 22, 201, *[200] * 5, *[204] * 3]
     assert {*in_order, endpoints.CREATE_TABLE} == set(ENDPOINTS)
 
 

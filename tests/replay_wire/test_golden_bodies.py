@@ -119,6 +119,7 @@ MESSAGES: list[msgspec.Struct] = [
     messages.CheckpointList(checkpoints=[CHECKPOINT]),
     messages.HealthReply(status="ok"),
     LIMITS,
+    messages.ShardEntry(number=3, url="http://10.0.0.7:8000", state="serving"),
     messages.InfoReply(version="0.1.0", protocol=1, limits=LIMITS),
     messages.Problem("urn:x", "Bad", 422, "it is bad", "invalid_request", {"field": "keys"}),
     SPEC,
