@@ -185,5 +185,9 @@ SHARD_WRITERS: Final = Endpoint(
     access=ACTORS,
 )
 SHARD_RETRACT: Final = Endpoint(
-    "POST", "/v1/tables/{table}/shard/retract", sharding.RetractRequest, sharding.RetractReply
+    "POST",
+    "/v1/tables/{table}/shard/retract",
+    sharding.RetractRequest,
+    sharding.RetractReply,
+    access=ACTORS,
 )

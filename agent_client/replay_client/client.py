@@ -3,6 +3,7 @@
 import ssl
 import time
 from copy import copy
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -12,6 +13,7 @@ import httpx
 from agent_client.columns import Signature
 from agent_client.errors import ServerUnavailableError, ServerUnreachableError
 from agent_client.replay_client.checkpoint_verbs import CheckpointVerbs
+from agent_client.replay_client.direct_path import DirectPath
 from agent_client.replay_client.parameter_verbs import ParameterVerbs
 from agent_client.replay_client.row_verbs import RowVerbs
 from agent_client.transport.channel import Channel
@@ -40,6 +42,7 @@ class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
         total_timeout_s: float = Patience.total_timeout_s,
         attempts: int = Patience.attempts,
         ssl_context: ssl.SSLContext | None = None,
+        direct: bool = True,
     ) -> None:
         """Make a client; connections are made when needed and kept.
 
@@ -57,6 +60,8 @@ class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
             attempts: how often a request goes out at most, where it is safe to send it again
                 (docs/client.md); 1 never sends one again.
             ssl_context: for https, in place of `tls_ca`; None trusts what the system trusts.
+            direct: whether rows of a cluster go straight to and from its shards, where the server
+                is its gateway and can be asked by its URL.
 
         Raises:
             ValueError: the URL is none of a replay server, a limit is not positive, the token is
@@ -68,6 +73,10 @@ class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
             ssl_context = _context_that_trusts(tls_ca)
         patience = Patience(timeout_s, connect_timeout_s, total_timeout_s, attempts)
         self._channel = Channel(server, token=token, patience=patience, verify=ssl_context)
+        self._direct_path: DirectPath | None = None
+        if direct and isinstance(server, str):
+            open_channel = partial(Channel, token=token, patience=patience, verify=ssl_context)
+            self._direct_path = DirectPath(self._channel, open_channel)
         self._signatures: dict[str, Signature] = {}
 
     def without_retries(self, total_timeout_s: float | None = None) -> Self:
@@ -85,6 +94,8 @@ class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
     def close(self) -> None:
         """Close the connections; an httpx.Client that was given stays open."""
         self._channel.close()
+        if self._direct_path is not None:
+            self._direct_path.close()
 
     def __enter__(self) -> Self:
         """Return the client."""

@@ -1,6 +1,7 @@
 """The verbs of rows and items: insert, sample, update priorities, delete, scan."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -9,7 +10,8 @@ from numpy.typing import ArrayLike
 from agent_client.batches import Batch, DeleteResult, InsertResult, ScanResult, UpdateResult
 from agent_client.batches.draws import Draw, Layout, priority_update, read_indexed, read_mixed
 from agent_client.columns import as_array, as_column, as_keys, needs_signature
-from agent_client.errors import InvalidReplyError, SchemaMismatchError
+from agent_client.errors import InvalidReplyError, SchemaMismatchError, ServerUnavailableError
+from agent_client.replay_client.direct_path import DirectPath
 from agent_client.replay_client.table_verbs import TableVerbs
 from replay_wire import endpoints
 from replay_wire.errors import InvalidMessageError
@@ -20,6 +22,9 @@ from replay_wire.messages import (
     ScanRequest,
     WriterStamp,
 )
+from replay_wire.sharding import drawing, inserting, updates
+from replay_wire.sharding.exchange import Drawn
+from replay_wire.sharding.merging import merged
 
 __all__ = ["RowVerbs"]
 
@@ -28,6 +33,8 @@ Result = TypeVar("Result", Batch, ScanResult)
 
 class RowVerbs(TableVerbs):
     """What a `ReplayClient` does with rows."""
+
+    _direct_path: DirectPath | None
 
     def insert(
         self,
@@ -68,6 +75,15 @@ class RowVerbs(TableVerbs):
             streams=None if streams is None else as_keys(streams),
             timeout=timeout_s,
         )
+        shards = self._shards()
+        if shards is not None:
+            try:
+                done = shards.run(inserting.insert(shards.cluster, table, request))
+            except ServerUnavailableError as error:
+                if error.facts.get("may_have_happened"):
+                    raise
+            else:
+                return InsertResult(done.keys.to_numpy("keys"), done.duplicate)
         try:
             reply = self._channel.call(
                 endpoints.INSERT,
@@ -123,6 +139,10 @@ class RowVerbs(TableVerbs):
             update=update,
             timeout_s=timeout_s,
         )
+        shards = self._shards()
+        if shards is not None:
+            with suppress(ServerUnavailableError):
+                return _batch(shards.run(drawing.draw(shards.cluster, table, draw.request())))
         reply = self._channel.call(
             endpoints.SAMPLE,
             table=table,
@@ -148,9 +168,15 @@ class RowVerbs(TableVerbs):
             RateLimitedError: a table has too few items, or a limiter still said no.
             NothingToDrawError: no item of a table has mass.
         """
+        request = MixedSampleRequest(parts=[draw.part() for draw in draws])
+        shards = self._shards()
+        if shards is not None:
+            with suppress(ServerUnavailableError):
+                found = shards.run(drawing.draw_mixed(shards.cluster, request))
+                return [_batch(each) for each in found]
         reply: list[Batch] = self._channel.call(
             endpoints.MIXED_SAMPLE,
-            message=MixedSampleRequest(parts=[draw.part() for draw in draws]),
+            message=request,
             wait_s=max((draw.timeout_s for draw in draws), default=0.0),
             reader=partial(read_mixed, layouts=[draw.layout for draw in draws]),
         )
@@ -167,11 +193,14 @@ class RowVerbs(TableVerbs):
         Raises:
             BadPriorityError: a priority is negative or not finite.
         """
+        update = priority_update(keys, priorities)
+        shards = self._shards()
+        if shards is not None:
+            with suppress(ServerUnavailableError):
+                done = shards.run(updates.update_priorities(shards.cluster, table, update))
+                return UpdateResult(done.updated, done.stale)
         reply = self._channel.call(
-            endpoints.UPDATE_PRIORITIES,
-            table=table,
-            message=priority_update(keys, priorities),
-            repeatable=True,
+            endpoints.UPDATE_PRIORITIES, table=table, message=update, repeatable=True
         )
         return UpdateResult(reply.updated, reply.stale)
 
@@ -209,6 +238,10 @@ class RowVerbs(TableVerbs):
         reply = self._channel.call(endpoints.SCAN, table=table, message=request, repeatable=True)
         return self._result(ScanResult, reply, table)
 
+    def _shards(self) -> DirectPath | None:
+        """Return the way to the shards, where there are some."""
+        return self._direct_path if self._channel.is_cluster else None
+
     def _columns(self, table: str, columns: Mapping[str, ArrayLike]) -> dict[str, Any]:
         signature = None
         if any(needs_signature(values) for values in columns.values()):
@@ -220,3 +253,15 @@ class RowVerbs(TableVerbs):
             return result_type.from_reply(reply)
         except InvalidMessageError as error:
             raise InvalidReplyError(f"{self._channel.base_url} ({table})", str(error)) from error
+
+
+def _batch(drawn: Drawn) -> Batch:
+    whole = merged(drawn)
+    return Batch(
+        **whole.items,
+        columns=whole.columns,
+        size=drawn.size,
+        updated=drawn.updated,
+        stale=drawn.stale,
+        rows=whole.rows,
+    )

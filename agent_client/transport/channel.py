@@ -31,7 +31,7 @@ from agent_client.transport.retries import RetryRule
 from agent_client.transport.timeouts import Timeouts
 from replay_wire.bearer import authorization
 from replay_wire.codec import Buffer, encode
-from replay_wire.endpoints import Endpoint, MediaType
+from replay_wire.endpoints import CLUSTER_HEADER, Endpoint, MediaType
 from replay_wire.specs import check_resource_name
 
 __all__ = ["Channel"]
@@ -59,7 +59,10 @@ class Channel:
 
     Attributes:
         base_url: the server's address.
+        is_cluster: whether it has said that it is the gateway of a cluster.
     """
+
+    is_cluster = False
 
     def __init__(
         self,
@@ -203,6 +206,8 @@ class Channel:
             raise ServerUnreachableError(url, reason, may_have_happened=happened) from error
         except httpx.RequestError as error:
             raise InvalidReplyError(url, f"{type(error).__name__}: {error}") from error
+        if CLUSTER_HEADER in answer.headers:
+            self.is_cluster = True
         return read_reply(url, endpoint, answer, reader)
 
     def _send(

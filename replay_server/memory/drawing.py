@@ -128,26 +128,23 @@ class Drawing:
             np.concatenate([part.spent for part in parts]),
         )
 
-    def choose_at(self, points: Float64Array, undo: Undo) -> Chosen:
+    def choose_at(self, points: Float64Array) -> Chosen:
         """Choose the items at points of the mass of now, and count their draws.
 
         Args:
-            points: [B] float64 in [0, 1), where the mass of now is 1; B may be 0.
-            undo: gets what takes the draws back.
+            points: [B] float64 in [0, 1), where the mass of now is 1.
 
-        Raises:
-            NothingToDrawError: none has mass.
-            RateLimitedError: there are too few that may still be drawn.
+        Returns:
+            The items [D]; none where none has mass, and those at the first D points where too few
+            may still be drawn.
         """
         sampler, tree = self._priorities.sampler, self._priorities.tree
         assert not isinstance(sampler, OrderedSampler)
-        if not len(points):
+        if not len(points) or tree.total == 0.0:
             nothing = np.empty(0)
             return Chosen(np.empty(0, np.int64), nothing, nothing, np.empty(0, np.int32))
-        if tree.total == 0.0:
-            raise NothingToDrawError(0)
         if not self.at_once:
-            return self._one_by_one(sampler, points, tree.total, undo)
+            return self._one_by_one(sampler, points, tree.total, Undo(), may_fall_short=True)
         slots = leaves_at(tree, points)
         masses = tree.masses[slots]
         return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
@@ -163,7 +160,13 @@ class Drawing:
         return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
 
     def _one_by_one(
-        self, sampler: MassSampler, points: Float64Array, first_total: float, undo: Undo
+        self,
+        sampler: MassSampler,
+        points: Float64Array,
+        first_total: float,
+        undo: Undo,
+        *,
+        may_fall_short: bool = False,
     ) -> Chosen:
         """Draw a batch without replacement, or of items that may go with a draw, at points [B]."""
         batch_size = len(points)
@@ -180,7 +183,7 @@ class Drawing:
         self._index.changes.touched(("times_sampled",), slots)
         undo.add(lambda: np.subtract.at(self._index.times_sampled, slots, np.int32(1)))
         undo.add(lambda: self._priorities.refresh(slots, np.ones(len(slots), np.bool_)))
-        if len(slots) < batch_size:
+        if len(slots) < batch_size and not may_fall_short:
             raise RateLimitedError(_too_few(batch_size - len(slots)))
         is_spent = self._is_spent(slots)
         spent = np.unique(slots[is_spent])

@@ -160,9 +160,9 @@ def leaves_at(tree: SumTree, points: Float64Array) -> Int64Array:
     Raises:
         ValueError: the tree has no mass.
     """
-    targets = points.copy()
-    _aim(targets, 0, tree.total)
-    return tree.find(targets)
+    points = points.copy()
+    _aim(points, 0, tree.total)
+    return tree.find(points)
 
 
 @njit(["void(float64[::1], int64, float64)"], cache=True, nogil=True, error_model="numpy")

@@ -16,6 +16,7 @@ from replay_server.memory.arrays import (
     Allocate,
     AnyArray,
     Columns,
+    Float32Array,
     Float64Array,
     Int64Array,
     aligned_zeros,
@@ -26,7 +27,6 @@ from replay_server.memory.draws import Draw, importance_weights
 from replay_server.memory.errors import (
     InconsistentStateError,
     InvalidArgumentError,
-    NothingToDrawError,
     RateLimitedError,
     ReplayError,
 )
@@ -433,21 +433,9 @@ class Table:
         size = self.size
         exponent, smallest = self._weighing(beta, normalize)
         chosen = self._drawing.choose(batch_size, batches, size, undo)
-        slots = chosen.slots
         self._count_draws(chosen, undo)
-        return Draw(
-            slots=slots,
-            keys=self._index.keys[slots],
-            probabilities=chosen.probabilities,
-            weights=importance_weights(chosen.masses, batch_size, exponent, smallest),
-            priorities=self._index.priorities[slots],
-            times_sampled=chosen.times_sampled,
-            ages=self.inserted_total - 1 - self._index.ordinals[slots],
-            size=size,
-            updated=updated,
-            stale=stale,
-            spent=chosen.spent,
-        ).in_batches(batches)
+        weights = importance_weights(chosen.masses, batch_size, exponent, smallest)
+        return self._told(chosen, weights, size, updated, stale).in_batches(batches)
 
     def draw_at(
         self, points: Float64Array, update: tuple[AnyArray, AnyArray] | None = None
@@ -462,8 +450,8 @@ class Table:
             update: keys and raw priorities, as for `update_priorities`, which come first.
 
         Returns:
-            The draw, not weighted; without items where there are too few to draw B, or none has
-            mass: the update has been made all the same.
+            The draw, not weighted; of the first points only, or of none, where too few items are
+            left or none has mass: the update has been made all the same.
 
         Raises:
             InvalidArgumentError, InvalidPriorityError: the update is none, or items are not drawn
@@ -473,27 +461,11 @@ class Table:
             raise InvalidArgumentError("targets", "items of this table are not drawn by mass")
         checked = None if update is None else self._checked_update(*update, "update.")
         updated, stale = (0, 0) if checked is None else self._apply(checked, None)
-        size, undo = self.size, Undo()
-        try:
-            chosen = self._drawing.choose_at(points, undo)
-        except (NothingToDrawError, RateLimitedError):
-            undo.roll_back()
-            chosen = self._drawing.choose_at(points[:0], undo)
+        items = self.size
+        chosen = self._drawing.choose_at(points)
         self._count_draws(chosen, None)
-        slots = chosen.slots
-        draw = Draw(
-            slots=slots,
-            keys=self._index.keys[slots],
-            probabilities=chosen.probabilities,
-            weights=np.ones(len(slots), np.float32),
-            priorities=self._index.priorities[slots],
-            times_sampled=chosen.times_sampled,
-            ages=self.inserted_total - 1 - self._index.ordinals[slots],
-            size=size,
-            updated=updated,
-            stale=stale,
-            spent=chosen.spent,
-        )
+        unweighted = np.ones(len(chosen.slots), np.float32)
+        draw = self._told(chosen, unweighted, items, updated, stale)
         self.settle(draw)
         return draw
 
@@ -832,6 +804,25 @@ class Table:
             are_items &= ~np.isin(slots, self._spent)
         self._priorities.refresh(slots, are_items)
         self._priorities.highest = highest
+
+    def _told(
+        self, chosen: Chosen, weights: Float32Array, size: int, updated: int, stale: int
+    ) -> Draw:
+        """Return a draw with all that is told of its items."""
+        slots = chosen.slots
+        return Draw(
+            slots=slots,
+            keys=self._index.keys[slots],
+            probabilities=chosen.probabilities,
+            weights=weights,
+            priorities=self._index.priorities[slots],
+            times_sampled=chosen.times_sampled,
+            ages=self.inserted_total - 1 - self._index.ordinals[slots],
+            size=size,
+            updated=updated,
+            stale=stale,
+            spent=chosen.spent,
+        )
 
     def _weighing(
         self, beta: float | None, normalize: Normalize | None

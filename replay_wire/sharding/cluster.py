@@ -6,7 +6,7 @@ import random
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -73,9 +73,9 @@ class Cluster:
     turn: int = field(default_factory=lambda: random.randrange(1 << 12))
 
 
-def unavailable(what: str) -> RefusalError:
+def unavailable(what: str, **facts: Any) -> RefusalError:
     """Return the refusal of what can't be done now."""
-    return refusal(ErrorCode.UNAVAILABLE, f"{what}; try again soon")
+    return refusal(ErrorCode.UNAVAILABLE, f"{what}; try again soon", **facts)
 
 
 def known(cluster: Cluster, table: str) -> Plan[TableView]:

@@ -104,7 +104,13 @@ def _draw(
         if not len(failed):
             break
         if not masses:
-            raise unavailable("the shards that were to be drawn from have gone")
+            if view.masses(cluster.members.live):
+                raise unavailable("the shards that were to be drawn from have gone")
+            raise refusal(
+                ErrorCode.RATE_LIMITED,
+                f"the rate limiter says no: {len(failed)} more inserts",
+                missing=f"{len(failed)} more inserts",
+            )
         again = aim(masses, len(failed), 1, False, cluster.generator)
         aims = {shard: (failed[at], targets) for shard, (at, targets) in again.items()}
         update = {}

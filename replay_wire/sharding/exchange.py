@@ -122,8 +122,10 @@ def exchange(
             view.take(shard, outcome.report)
             drawn.updated += outcome.updated
             drawn.stale += outcome.stale
+            count = outcome.keys.shape[0]
+            found.append((shard, positions[:count], outcome))
+            positions = positions[count:]
             if outcome.drawn:
-                found.append((shard, positions, outcome))
                 continue
         masses.pop(shard, None)
         failed.append(positions)

@@ -54,7 +54,10 @@ def insert(cluster: Cluster, table: str, request: InsertRequest) -> Plan[InsertR
         if isinstance(outcome, Lost):
             members.suspect(home)
             if stamp is None and outcome.may_have_happened:
-                raise unavailable("the shard that was to insert this has gone: it may have done so")
+                raise unavailable(
+                    "the shard that was to insert this has gone: it may have done so",
+                    may_have_happened=True,
+                )
         elif isinstance(outcome, Problem):
             if outcome.code != ErrorCode.UNKNOWN_TABLE or view is None:
                 raise RefusalError(outcome)

@@ -132,7 +132,8 @@ class ShardDrawReply(_Reply, frozen=True, kw_only=True):
     """What was drawn, in the order of the targets.
 
     Attributes:
-        drawn: false where too few items, or none with mass, are left; then there are none here.
+        drawn: false where too few items, or none with mass, are left; then what is here is of the
+            first targets only.
         keys: [B] int64.
         probabilities: [B] float64, mass of the item / mass of the shard when it was drawn.
         priorities, times_sampled, ages: as of any draw.

@@ -53,7 +53,7 @@ PERMISSIONS: dict[str, set[Role] | str] = {
     "POST /v1/tables/{table}/shard/insert": {ACTOR},
     "POST /v1/tables/{table}/shard/draw": {LEARNER},
     "POST /v1/tables/{table}/shard/writers": {ACTOR},
-    "POST /v1/tables/{table}/shard/retract": set(),
+    "POST /v1/tables/{table}/shard/retract": {ACTOR},
 }
 PAGES = {"/", "/assets", "/docs", "/docs/assets", "/openapi.json"}
 ENDPOINTS = {
