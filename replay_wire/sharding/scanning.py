@@ -10,7 +10,7 @@ from replay_wire.errors import ErrorCode
 from replay_wire.messages import Problem, ScanReply, ScanRequest
 from replay_wire.sharding.asks import Ask, Lost, Plan, RefusalError
 from replay_wire.sharding.cluster import Cluster, known, unavailable
-from replay_wire.sharding.shard_keys import cluster_keys, local_after
+from replay_wire.sharding.shard_keys import Int64Array, cluster_keys, local_after
 from replay_wire.specs import MAX_KEY
 
 __all__ = ["scan"]
@@ -66,9 +66,20 @@ def _joined(found: list[tuple[int, ScanReply]], request: ScanRequest) -> ScanRep
         name: np.concatenate([reply.columns[name].to_numpy(name) for reply in filled])[order]
         for name in filled[0].columns
     }
+    previous = None
+    if all(reply.previous is not None for _, reply in found):
+        previous = np.concatenate([_previous(reply, shard) for shard, reply in found])[order]
     return ScanReply(
+        previous=None if previous is None else Array.from_numpy(previous),
         keys=Array.from_numpy(keys[order]),
         priorities=Array.from_numpy(priorities[order]),
         columns={name: Array.from_numpy(column) for name, column in columns.items()},
         more=len(order) < len(keys) or any(reply.more for _, reply in found),
     )
+
+
+def _previous(reply: ScanReply, shard: int) -> Int64Array:
+    """Return the keys of the steps before, in the cluster; -1 where there is none."""
+    assert reply.previous is not None
+    keys = reply.previous.to_numpy("previous")
+    return np.where(keys < 0, -1, cluster_keys(keys, shard))

@@ -37,7 +37,7 @@ def wait_until_back(client: ReplayClient, shards: int) -> None:
 
 
 def test_draws_and_inserts_go_on_without_a_dead_shard(mortal_cluster: ClusterUnderTest):
-    with ReplayClient(mortal_cluster.url) as client:
+    with ReplayClient(mortal_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         for number in range(200):
             client.insert("t", row(number))
@@ -56,7 +56,7 @@ def test_draws_and_inserts_go_on_without_a_dead_shard(mortal_cluster: ClusterUnd
 
 def test_a_shard_that_hangs_is_given_up_within_a_second(mortal_cluster: ClusterUnderTest):
 
-    with ReplayClient(mortal_cluster.url) as client:
+    with ReplayClient(mortal_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         for number in range(80):
             client.insert("t", row(number))
@@ -81,7 +81,10 @@ def test_inserts_are_done_once_though_their_shard_dies_and_comes_back(
     The row lies on the first one's disk by then, and has to go when that is back.
     """
     cluster = durable_cluster
-    with ReplayClient(cluster.url) as client, ReplayClient(cluster.url) as second:
+    with (
+        ReplayClient(cluster.url, direct=False) as client,
+        ReplayClient(cluster.url, direct=False) as second,
+    ):
         client.create_table("t", SPEC)
         writers = [f"w{n}" for n in range(12)]
         homes = {
@@ -113,7 +116,7 @@ def test_inserts_are_done_once_though_their_shard_dies_and_comes_back(
 
 
 def test_a_shard_that_joins_takes_inserts_at_once(mortal_cluster: ClusterUnderTest):
-    with ReplayClient(mortal_cluster.url) as client:
+    with ReplayClient(mortal_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         for number in range(40):
             client.insert("t", row(number))
@@ -130,7 +133,7 @@ def test_a_shard_that_joins_takes_inserts_at_once(mortal_cluster: ClusterUnderTe
 
 
 def test_a_shard_that_drains_is_drawn_from_and_takes_nothing(mortal_cluster: ClusterUnderTest):
-    with ReplayClient(mortal_cluster.url) as client:
+    with ReplayClient(mortal_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         writers = {}
         for n in range(40):
@@ -151,7 +154,7 @@ def test_a_shard_that_drains_is_drawn_from_and_takes_nothing(mortal_cluster: Clu
 
 
 def test_without_any_shard_it_says_so(mortal_cluster: ClusterUnderTest):
-    with ReplayClient(mortal_cluster.url) as client:
+    with ReplayClient(mortal_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         shards = mortal_cluster.directory.current()
         mortal_cluster.directory.replace([Shard(s.number, s.url, "down") for s in shards])

@@ -16,6 +16,8 @@ from agent_client.errors import (
 )
 from agent_client.replay_client import ReplayClient
 from replay_server.cluster import Shard
+from replay_wire import endpoints
+from replay_wire.messages import ScanRequest
 from replay_wire.sharding.shard_keys import MAX_SHARDS
 from tests.cluster_process import ClusterUnderTest
 
@@ -37,7 +39,7 @@ def fill(client: ReplayClient, inserts: int = 40) -> dict[int, int]:
 
 
 def test_rows_are_spread_and_drawn_with_what_belongs_to_them(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         known = fill(client)
 
@@ -54,7 +56,7 @@ def test_rows_are_spread_and_drawn_with_what_belongs_to_them(cluster: ClusterUnd
 
 
 def test_a_table_is_described_as_one(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         made = client.create_table("t", SPEC)
         fill(client)
         document = client.describe_table("t")
@@ -70,7 +72,7 @@ def test_a_table_is_described_as_one(cluster: ClusterUnderTest):
 
 
 def test_updates_go_to_the_shards_of_their_keys(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         keys = np.array(list(fill(client)))
         result = client.update_priorities("t", [*keys, 1 << 50], [*np.zeros(399), 5.0, 1.0])
@@ -84,7 +86,7 @@ def test_updates_go_to_the_shards_of_their_keys(cluster: ClusterUnderTest):
 
 
 def test_the_highest_priority_is_that_of_the_cluster(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         keys = np.array(list(fill(client)))
         client.update_priorities("t", keys[:1], [9.0])
@@ -99,7 +101,7 @@ def test_the_highest_priority_is_that_of_the_cluster(cluster: ClusterUnderTest):
 
 
 def test_what_a_cluster_does_not_draw_by_is_refused(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         for sampler in ({"kind": "fifo"}, {"kind": "uniform", "replacement": False}):
             with pytest.raises(InvalidRequestError) as refused:
                 client.create_table("t", {"capacity": 10, "sampler": sampler})
@@ -113,7 +115,7 @@ def test_what_a_cluster_does_not_draw_by_is_refused(cluster: ClusterUnderTest):
 
 
 def test_min_size_holds_for_the_cluster(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", {**SPEC, "rate_limiter": {"kind": "min_size", "min_size": 95}})
         fill(client, 9)
         with pytest.raises(RateLimitedError, match="5 more inserts"):
@@ -130,7 +132,7 @@ def test_the_ratio_holds_for_the_cluster(cluster: ClusterUnderTest):
         "min_size": 20,
         "error_buffer": 20.0,
     }
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", {**SPEC, "rate_limiter": limiter})
         inserted = drawn = 0
         for _ in range(30):
@@ -153,7 +155,7 @@ def test_the_ratio_holds_for_the_cluster(cluster: ClusterUnderTest):
 
 
 def test_who_waits_for_the_limiter_gets_what_comes(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         later = threading.Timer(0.3, lambda: client.insert("t", columns(0)))
         later.start()
@@ -162,7 +164,7 @@ def test_who_waits_for_the_limiter_gets_what_comes(cluster: ClusterUnderTest):
 
 
 def test_nothing_to_draw_is_told_as_by_one_table(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         with pytest.raises(RateLimitedError):
             client.sample("t", 4)
@@ -174,7 +176,7 @@ def test_nothing_to_draw_is_told_as_by_one_table(cluster: ClusterUnderTest):
 
 
 def test_scans_go_over_all_shards_in_the_order_of_keys(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         known = fill(client)
         found, after, more = [], -1, True
@@ -189,7 +191,7 @@ def test_scans_go_over_all_shards_in_the_order_of_keys(cluster: ClusterUnderTest
 
 
 def test_mixed_draws_and_several_batches(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         for name in ("t", "u"):
             client.create_table(name, SPEC)
         known = fill(client)
@@ -224,7 +226,7 @@ def steps(count: int, first: int) -> dict[str, np.ndarray]:
 
 def test_streams_stay_together_and_indexed_draws_are_those_of_one_table(cluster: ClusterUnderTest):
     items = {"kind": "transition", "n_step": 2, "frame_stack": 2}
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("s", {"capacity": 4000, "items": items})
         for writer in range(12):
             rows = steps(20, 100 * writer)
@@ -240,13 +242,18 @@ def test_streams_stay_together_and_indexed_draws_are_those_of_one_table(cluster:
 
         assert client.describe_table("s")["stats"]["size"] == 12 * 19
         assert len({int(key) % MAX_SHARDS for key in batch.keys}) > 1
+        scan = client._channel.call(endpoints.SCAN, table="s", message=ScanRequest())
+        keys, previous = scan.keys.to_numpy().tolist(), scan.previous.to_numpy().tolist()
+        numbers = (scan.columns["observation"].to_numpy()[:, 0] % 100).tolist()
+        of_key = dict(zip(keys, numbers, strict=True))
+        assert numbers == [0 if key < 0 else of_key[key] + 1 for key in previous]
         step = (observation[:, 1, 0] % 100).astype(int)
         assert (following[:, 1, 0] == observation[:, 1, 0] + np.minimum(2, 19 - step)).all()
         assert (observation[:, 0, 0] == observation[:, 1, 0] - (step > 0)).all()
 
 
 def test_parameters_are_those_of_one_server(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         assert [client.put_parameters(f"p{n}", b"x" * n) for n in range(1, 9)] == [1] * 8
         assert client.put_parameters("p3", b"new") == 2
         found = client.get_parameters("p3")
@@ -260,7 +267,7 @@ def test_parameters_are_those_of_one_server(cluster: ClusterUnderTest):
 
 
 def test_a_checkpoint_is_one_of_all_shards(durable_cluster: ClusterUnderTest):
-    with ReplayClient(durable_cluster.url) as client:
+    with ReplayClient(durable_cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         known = fill(client)
         written = client.write_checkpoint("monday")
@@ -277,7 +284,7 @@ def test_a_checkpoint_is_one_of_all_shards(durable_cluster: ClusterUnderTest):
 
 def test_control_of_tables_takes_all_shards(mortal_cluster: ClusterUnderTest):
     cluster = mortal_cluster
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         client.create_table("t", SPEC)
         fill(client, 4)
         cluster.kill(2)
@@ -289,7 +296,7 @@ def test_control_of_tables_takes_all_shards(mortal_cluster: ClusterUnderTest):
 
 
 def test_info_lists_the_shards(cluster: ClusterUnderTest):
-    with ReplayClient(cluster.url) as client:
+    with ReplayClient(cluster.url, direct=False) as client:
         info = client.info()
         cluster.drain(1)
         states = [shard.state for shard in client.info().shards]
