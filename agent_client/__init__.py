@@ -55,7 +55,7 @@ from agent_client.prefetcher import Prefetcher
 from agent_client.replay_client import ReplayClient, StoredParameters
 from agent_client.task_mix import TaskMix
 from agent_client.transport import ReplayTransport
-from agent_client.writer import Autoreset, RowWriter, StepWriter
+from agent_client.writer import Autoreset, HindsightWriter, RowWriter, StepWriter
 
 __all__ = [
     "Autoreset",
@@ -66,6 +66,7 @@ __all__ = [
     "DeleteResult",
     "Draw",
     "ForbiddenError",
+    "HindsightWriter",
     "InsertResult",
     "InvalidReplyError",
     "InvalidRequestError",

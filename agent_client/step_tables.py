@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from replay_wire.arrays import DTYPES
 
-__all__ = ["step_columns", "step_table_spec"]
+__all__ = ["goal_table_spec", "step_columns", "step_table_spec"]
 
 ColumnSpecs = dict[str, dict[str, Any]]
 
@@ -101,6 +101,33 @@ def step_table_spec(
     if rate_limiter is not None:
         spec["rate_limiter"] = dict(rate_limiter)
     return spec
+
+
+def goal_table_spec(
+    observation_space: spaces.Space[Any], action_space: spaces.Space[Any], capacity: int
+) -> dict[str, Any]:
+    """Return the spec of the table of rows that a `HindsightWriter` fills, drawn from uniformly.
+
+    Args:
+        observation_space: a Dict space with `achieved_goal` and `desired_goal` among its parts.
+        action_space: of the environment.
+        capacity: rows; each step makes one and those of its other goals.
+
+    Raises:
+        ValueError: a space has no values of one dtype and shape.
+    """
+    number = {"dtype": "<f4", "shape": []}
+    return {
+        "capacity": capacity,
+        "columns": {
+            **_parts("observation", observation_space),
+            **_parts("action", action_space),
+            "reward": number,
+            "discount": dict(number),
+            **_parts("next_observation", observation_space),
+        },
+        "sampler": {"kind": "uniform"},
+    }
 
 
 def _parts(name: str, space: spaces.Space[Any]) -> ColumnSpecs:

@@ -10,7 +10,7 @@ Workers share the work, each with a client of its own that it makes itself. Need
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
@@ -175,7 +175,7 @@ class TableDraws(_TableDataset):
                     columns=self._columns,
                     timeout_s=self._timeout_s,
                 )
-                ours = {"keys": batch.keys, "weights": batch.weights}
+                ours: dict[str, Any] = {"keys": batch.keys, "weights": batch.weights}
                 if ours.keys() & batch.columns.keys():
                     raise ValueError("a column is called keys or weights: ask for others")
                 yield {name: to_tensor(v) for name, v in {**ours, **batch.columns}.items()}

@@ -2,6 +2,7 @@
 
 `replay/Maze-v0`: find the way to a goal, what Gymnasium's small environments don't ask for.
 `Replay/CameraCartPole-v0`: observations of several parts.
+`Replay/BitFlip-v0`: bits to flip until they are those of a goal, for hindsight.
 """
 
 import gymnasium
@@ -19,6 +20,8 @@ def register_envs() -> None:
             "agent_client.tasks.camera_cart_pole:CameraCartPole",
             max_episode_steps=200,
         )
+    if "Replay/BitFlip-v0" not in gymnasium.registry:
+        gymnasium.register("Replay/BitFlip-v0", "agent_client.tasks.bit_flip:BitFlip")
 
 
 register_envs()
