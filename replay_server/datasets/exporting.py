@@ -64,6 +64,7 @@ def export_table(
         whole = spool.folder / "out"
         if whole.is_dir():
             shutil.rmtree(whole)
+        whole.unlink(missing_ok=True)
         note = write(spool, whole, progress)
         whole.rename(out)
         spool.remove()

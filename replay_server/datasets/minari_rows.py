@@ -101,23 +101,13 @@ class MinariDataset:
 
 def _rows(episode: dict[str, Any], infos: list[str]) -> Columns:
     """Return an episode as rows of a table of steps, the last one without action and reward."""
-    columns: Columns = {}
-
-    def look(name: str, values: Any, *, padded: bool) -> None:
-        if isinstance(values, dict):
-            for part, below in values.items():
-                look(f"{name}/{part}", below, padded=padded)
-        elif isinstance(values, tuple):
-            for place, below in enumerate(values):
-                look(f"{name}/_{place}", below, padded=padded)
-        else:
-            array = np.asarray(values)
-            columns[name] = np.concatenate((array, np.zeros_like(array[:1]))) if padded else array
-
-    look("observation", episode["observations"], padded=False)
-    look("action", episode["actions"], padded=True)
+    columns: Columns = dict(_leaves("observation", episode["observations"]))
+    for name, values in _leaves("action", episode["actions"]):
+        columns[name] = _with_one_more(values)
     rewards = np.asarray(episode["rewards"]).reshape(-1)
-    look("reward", rewards if rewards.dtype.kind == "f" else rewards.astype(float), padded=True)
+    columns["reward"] = _with_one_more(
+        rewards if rewards.dtype.kind == "f" else rewards.astype(float)
+    )
     for place, name in enumerate(STEP_FLAGS):
         columns[name] = np.zeros(len(columns["reward"]), np.bool_)
         columns[name][0 if place == 0 else -1] = place < 2 or bool(episode["terminations"][-1])
@@ -127,6 +117,23 @@ def _rows(episode: dict[str, Any], infos: list[str]) -> Columns:
             values = values[part]
         columns[name] = np.asarray(values)
     return columns
+
+
+def _leaves(name: str, values: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Give the arrays of a value of a space, parts by their whole name."""
+    if isinstance(values, dict):
+        for part, below in values.items():
+            yield from _leaves(f"{name}/{part}", below)
+    elif isinstance(values, tuple):
+        for place, below in enumerate(values):
+            yield from _leaves(f"{name}/_{place}", below)
+    else:
+        yield name, np.asarray(values)
+
+
+def _with_one_more(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values [n, ...] of steps for the n + 1 rows of their episode."""
+    return np.concatenate((values, np.zeros_like(values[:1])))
 
 
 def _in_order(episodes: Iterator[Columns]) -> Iterator[Columns]:

@@ -41,7 +41,7 @@ __all__ = ["ParquetDataset", "write_parquet"]
 
 _TABLE: Final = b"replay.table"
 _DISCOUNT: Final = "discount"
-_GROUP_BYTES: Final = 32 << 20
+_GROUP_VALUES: Final = 1 << 20  # Parquet takes some 50 bytes for each while it writes or reads
 _BESIDE: Final = {
     KEY: ColumnForm(np.dtype("<i8"), ()),
     PRIORITY: ColumnForm(np.dtype("<f8"), ()),
@@ -60,9 +60,9 @@ def write_parquet(spool: Spool, out: Path, progress: Progress) -> None:
         [_field(name, form) for name, form in tree.items()],
         metadata={_TABLE: description.json().encode()},
     )
-    group = max(_GROUP_BYTES // max(sum(form.nbytes for form in forms.values()), 1), 1)
-    step = description.block_rows
-    per_group = max(group // step, 1) * step
+    values_a_row = sum(prod(form.shape) for form in forms.values())
+    per_group = max(_GROUP_VALUES // values_a_row, 1)
+    step = min(description.block_rows, per_group)
     with (
         pq.ParquetWriter(out, schema, compression="zstd") as writer,
         progress("writing", spool.rows) as advance,
@@ -189,17 +189,17 @@ def _array(form: ColumnForm | _Tree, name: str, values: Mapping[str, NDArray[Any
 def _columns(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
     """Return the columns of a batch, parts of structs by their whole name."""
     found: dict[str, NDArray[Any]] = {}
-
-    def look(name: str, array: pa.Array) -> None:
-        if pa.types.is_struct(array.type):
-            for field, part in zip(array.type, array.flatten(), strict=True):
-                look(f"{name}/{field.name}", part)
-        else:
-            found[name] = _numbers(name, array)
-
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        look(name, array)
+        found.update(_leaves(name, array))
     return found
+
+
+def _leaves(name: str, array: pa.Array) -> Iterator[tuple[str, NDArray[Any]]]:
+    if pa.types.is_struct(array.type):
+        for field, part in zip(array.type, array.flatten(), strict=True):
+            yield from _leaves(f"{name}/{field.name}", part)
+    else:
+        yield name, _numbers(name, array)
 
 
 def _numbers(name: str, array: pa.Array) -> NDArray[Any]:
