@@ -102,8 +102,8 @@ class MinariDataset:
 def _rows(episode: dict[str, Any], infos: list[str]) -> Columns:
     """Return an episode as rows of a table of steps, the last one without action and reward."""
     columns: Columns = dict(_leaves("observation", episode["observations"]))
-    for name, values in _leaves("action", episode["actions"]):
-        columns[name] = _with_one_more(values)
+    for name, array in _leaves("action", episode["actions"]):
+        columns[name] = _with_one_more(array)
     rewards = np.asarray(episode["rewards"]).reshape(-1)
     columns["reward"] = _with_one_more(
         rewards if rewards.dtype.kind == "f" else rewards.astype(float)
