@@ -1,7 +1,11 @@
-"""What stands on the wire, byte by byte: a change of it is to be seen in a review."""
+"""What stands on the wire, byte by byte: a change of it is to be seen in a review.
+
+The bytes are those of `docs/vectors`, which every client's tests read; `python -m tests.vectors`
+writes them anew.
+"""
 
 import inspect
-from pathlib import Path
+import json
 
 import msgpack
 import msgspec
@@ -11,136 +15,21 @@ import pytest
 from replay_wire import messages
 from replay_wire.arrays import Array
 from replay_wire.codec import decode, encode
-from replay_wire.specs import Column, TableSpec, TransitionItems, UniformSampler
-
-GOLDEN = Path(__file__).with_name("golden_bodies.txt")
-
-
-def wired(dtype: str, *elements: float) -> Array:
-    return Array.from_numpy(np.array(elements, dtype))
-
-
-KEYS = wired("<i8", 7, 8)
-PRIORITIES = wired("<f8", 0.5, 2.0)
-UPDATE = messages.PriorityUpdate(keys=KEYS, priorities=PRIORITIES)
-SPEC = TableSpec(
-    capacity=8,
-    columns={"observation/camera": Column("|u1", (2, 3)), "reward": Column("<f4", ())},
-    items=TransitionItems(n_step=3, frame_stack=2),
-    sampler=UniformSampler(beta=0.0),
-    seed=1,
+from replay_wire.json_codec import decode_json, encode_json
+from tests.vectors.bodies import (
+    ARRAYS,
+    BODIES,
+    arrays,
+    bodies,
+    committed_bodies,
+    document_of,
+    text_of,
 )
-STATS = messages.TableStats(
-    size=1,
-    rows=2,
-    inserted_total=3,
-    sampled_total=4,
-    updated_total=5,
-    stale_total=6,
-    deleted_total=7,
-    bytes=8,
-    max_priority=1.5,
-    priority_sum=2.5,
-    samples_per_insert=1.25,
-    sample_age={"0.5": None, "0.9": 2.0, "0.99": 3.0},
-)
-DOCUMENT = messages.TableDocument(name="main", spec={"capacity": 8}, stats=STATS)
-CHECKPOINT = messages.CheckpointReply(name="monday", tables=1, rows=2, bytes=300)
-PARAMETERS = messages.ParametersEntry(name="policy", version=3, bytes=300)
-LIMITS = messages.Limits(
-    **{
-        name: number + 0.5 if name.endswith("seconds") else number
-        for number, name in enumerate(messages.Limits.__struct_fields__, 1)
-    }
-)
-SAMPLE_REPLY = messages.SampleReply(
-    keys=KEYS,
-    probabilities=wired("<f8", 0.25, 0.75),
-    weights=wired("<f4", 1.0, 0.5),
-    priorities=PRIORITIES,
-    times_sampled=wired("<i4", 1, 2),
-    ages=wired("<i8", 1, 0),
-    columns={"action": wired("<i4", 3, 4)},
-    size=2,
-    updated=1,
-    stale=0,
-)
-MESSAGES: list[msgspec.Struct] = [
-    messages.WriterStamp(id="actor-7", sequence=12),
-    messages.InsertRequest(
-        columns={"reward": wired("<f4", 1.0, -1.0), "done": wired("|b1", False, True)},
-        priorities=PRIORITIES,
-        writer=messages.WriterStamp(id="actor-7", sequence=12),
-        streams=wired("<i8", 0, 1),
-        timeout=5.0,
-    ),
-    messages.InsertReply(keys=KEYS, duplicate=False),
-    UPDATE,
-    messages.UpdateReply(updated=1, stale=2),
-    messages.SampleRequest(
-        batch_size=256,
-        batches=2,
-        beta=0.4,
-        normalize="table",
-        columns=["action"],
-        layout="indexed",
-        update=UPDATE,
-        timeout=5.0,
-    ),
-    SAMPLE_REPLY,
-    messages.SamplePart(table="fresh", batch_size=128, layout="indexed"),
-    messages.MixedSampleRequest(
-        parts=[
-            messages.SamplePart(table="fresh", batch_size=128),
-            messages.SamplePart(table="old", batch_size=64, beta=0.5, update=UPDATE, timeout=5.0),
-        ]
-    ),
-    messages.MixedSampleReply(parts=[SAMPLE_REPLY]),
-    messages.DeleteRequest(keys=KEYS),
-    messages.DeleteReply(deleted=1, stale=1),
-    messages.ScanRequest(after=7, limit=2, columns=["action"], order="priority"),
-    messages.ScanReply(
-        keys=KEYS, priorities=PRIORITIES, columns={"action": wired("<i4", 3, 4)}, more=True
-    ),
-    messages.TableChange(
-        sampler={"beta": 0.5},
-        rate_limiter={"kind": "queue", "size": 3},
-        max_times_sampled=2,
-    ),
-    STATS,
-    DOCUMENT,
-    messages.TableList(tables=[DOCUMENT]),
-    messages.ParametersVersion(version=3),
-    PARAMETERS,
-    messages.ParametersList(parameters=[PARAMETERS]),
-    messages.EmptyReply(),
-    messages.CheckpointRequest(name="monday"),
-    CHECKPOINT,
-    messages.CheckpointList(checkpoints=[CHECKPOINT]),
-    messages.HealthReply(status="ok"),
-    LIMITS,
-    messages.ShardEntry(number=3, url="http://10.0.0.7:8000", state="serving"),
-    messages.InfoReply(version="0.1.0", protocol=1, limits=LIMITS),
-    messages.Problem("urn:x", "Bad", 422, "it is bad", "invalid_request", {"field": "keys"}),
-    SPEC,
-]
-BY_NAME = {type(message).__name__: message for message in MESSAGES}
+from tests.vectors.disassembly import assemble, disassemble
+from tests.vectors.messages import BY_NAME
 
-
-def golden_bodies() -> dict[str, bytes]:
-    """Read `[Message]`, then hex with remarks after `#`; `3*00` is three zeros."""
-    bodies: dict[str, bytearray] = {}
-    name = ""
-    for line in GOLDEN.read_text().splitlines():
-        code = line.partition("#")[0].strip()
-        if code.startswith("["):
-            name = code.strip("[]")
-            bodies[name] = bytearray()
-            continue
-        for token in code.split():
-            times, _, byte = token.rpartition("*")
-            bodies[name] += bytes.fromhex(byte) * int(times or 1)
-    return {name: bytes(body) for name, body in bodies.items()}
+GOLDEN = committed_bodies()
+MEANINGS = json.loads(BODIES.read_text("utf-8"))
 
 
 def test_every_message_has_a_golden_body():
@@ -152,23 +41,24 @@ def test_every_message_has_a_golden_body():
     }
 
     assert set(BY_NAME) == declared | {"TableSpec"}
-    assert list(golden_bodies()) == list(BY_NAME)
+    assert list(GOLDEN) == list(BY_NAME)
+
+
+def test_the_committed_vectors_are_what_the_program_writes():
+    assert BODIES.read_text("utf-8") == text_of(bodies())
+    assert ARRAYS.read_text("utf-8") == text_of(arrays())
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_message_is_encoded_to_its_golden_body(name):
-    message = BY_NAME[name]
-    if isinstance(message, TableSpec):
-        body = b"".join(encode(message.document()))
-    else:
-        body = b"".join(encode(message))
+    body = b"".join(encode(document_of(BY_NAME[name])))
 
-    assert body.hex(" ") == golden_bodies()[name].hex(" ")
+    assert body.hex(" ") == GOLDEN[name].hex(" ")
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_golden_body_is_decoded_to_its_message(name):
-    body, message = golden_bodies()[name], BY_NAME[name]
+    body, message = GOLDEN[name], BY_NAME[name]
 
     if isinstance(message, messages.Problem):
         assert messages.Problem.from_document(msgpack.unpackb(body)) == message
@@ -180,3 +70,29 @@ def test_a_golden_body_is_decoded_to_its_message(name):
                 getattr(message, field), (Array, dict, list, messages.PriorityUpdate)
             ):
                 assert getattr(decoded, field) == getattr(message, field), field
+
+
+@pytest.mark.parametrize("name", sorted(set(BY_NAME) - {"Problem", "TableSpec"}))
+def test_the_meaning_of_a_golden_body_is_the_same_message_in_json(name):
+    meaning = MEANINGS[name]["meaning"]
+
+    message = decode_json(json.dumps(meaning).encode(), type(BY_NAME[name]))
+
+    assert json.loads(encode_json(message)) == meaning
+
+
+@pytest.mark.parametrize("vector", json.loads(ARRAYS.read_text("utf-8")), ids=lambda v: v["dtype"])
+def test_an_array_of_each_dtype_has_its_bytes(vector):
+    expected = np.array(vector["values"]).astype(vector["dtype"])
+
+    array = Array(
+        vector["dtype"], tuple(vector["shape"]), memoryview(bytes.fromhex(vector["data"]))
+    )
+
+    np.testing.assert_array_equal(array.to_numpy(), expected)
+
+
+def test_lines_of_a_body_are_the_body():
+    body = msgpack.packb({"a": [1, -70_000, 2.5, None], "b": bytes(20), "c": b"\x01" + bytes(9)})
+
+    assert assemble(disassemble(body)) == body
