@@ -132,8 +132,9 @@ class RecordVectorToReplay(VectorWrapper):
         self, *, seed: Any = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reset the environments, or those of `options["reset_mask"]`, and begin their episodes."""
+        mask = (options or {}).get("reset_mask")  # before: Gymnasium takes it out of the options
         observations, infos = self.env.reset(seed=seed, options=options)
-        self._steps.begin(observations, (options or {}).get("reset_mask"))
+        self._steps.begin(observations, mask)
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:

@@ -85,6 +85,25 @@ def test_insert_and_sample_learns_the_means(server_url: str):
         assert abs(guess - mean) < 0.1
 
 
+@pytest.mark.slow
+def test_bits_are_flipped_to_their_goal_with_hindsight(server_url: str):
+    done = run("hindsight.py", server_url, "--bits", "8", "--episodes", "600")
+
+    assert done.returncode == 0, done.stderr
+    reached = {
+        name: int(part) for name, part in re.findall(r"(\w+) +reaches .*?(\d+)%", done.stdout)
+    }
+    assert reached["future"] >= 80
+    assert reached["none"] <= 30
+
+
+def test_stable_baselines3_trains_with_both_buffers(server_url: str):
+    done = run("sb3_dqn.py", server_url, "--steps", "1600")
+
+    assert done.returncode == 0, done.stderr
+    assert "speed of remote / own" in done.stdout
+
+
 @contextmanager
 def served_policy(path: Path) -> Iterator[httpx.Client]:
     """Run `serve_policy.py` on a free port, with torch and our packages out of its reach."""

@@ -171,6 +171,8 @@ def test_environments_of_a_vector_are_streams_of_their_own(
 
     with ReplayClient(server_url) as client:
         drawn = client.sample(table, 400).columns
+        rows = client.scan(table).columns
+    assert np.array_equal(rows["is_first"], rows["observation"][:, 0] == 0)
     seen = {
         (action, *pair)
         for action, *pair in zip(

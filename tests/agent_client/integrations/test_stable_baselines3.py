@@ -14,6 +14,7 @@ from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agent_client import ReplayClient, ServerUnreachableError
+from agent_client.integrations import remote_table
 from agent_client.integrations.stable_baselines3 import RemoteReplayBuffer
 from agent_client.run_errors import UnsuitableTableError
 
@@ -241,24 +242,31 @@ def test_a_loaded_model_goes_on_with_the_rows_that_are_there(
     loaded.replay_buffer.close()
 
 
-def test_a_saved_buffer_says_where_its_rows_are(make: Any, tmp_path: Path) -> None:
+def test_a_saved_buffer_says_where_its_rows_are(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_table, "_FLUSH_INTERVAL_S", 60.0)
     buffer = make(100, PLAIN, CHOICE, "cpu")
     model = DQN("MlpPolicy", "CartPole-v1", buffer_size=10)
     model.replay_buffer = buffer
     fill([buffer], 20, PLAIN, CHOICE, 1)
     buffer.sample(4)
+    fill([buffer], 5, PLAIN, CHOICE, 1)
 
     model.save_replay_buffer(tmp_path / "buffer")
     model.load_replay_buffer(tmp_path / "buffer.pkl")
 
     assert model.replay_buffer is not buffer
-    assert model.replay_buffer.size() == 20
+    assert model.replay_buffer.size() == 25
     assert (tmp_path / "buffer.pkl").stat().st_size < 10_000
     model.replay_buffer.close()
 
 
-def test_batches_drawn_ahead_are_as_large_as_asked(make: Any) -> None:
-    buffer = make(100, PLAIN, CHOICE, "cpu", prefetch=4)
+def test_batches_drawn_ahead_are_as_large_as_asked(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_table, "_FLUSH_INTERVAL_S", 60.0)
+    buffer = make(100, PLAIN, CHOICE, "cpu", prefetch=4, timeout_s=5.0)
     fill([buffer], 20, PLAIN, CHOICE, 1)
 
     sizes = [len(buffer.sample(size).rewards) for size in (5, 5, 5, 5, 5, 5, 7, 7)]

@@ -126,6 +126,17 @@ def test_a_sample_brings_its_priorities_back(make: Any, server_url: str, table: 
         assert client.scan(table).priorities.tolist() == [0.5, 1.5, 2.5]
 
 
+def test_a_little_is_added_to_priorities(make: Any, server_url: str, table: str) -> None:
+    remote = make(alpha=1.0, eps=0.25)
+    keys = remote.extend(transitions(2))
+
+    remote.update_priority(keys, torch.tensor([0.0, 2.0]))
+    remote.close()
+
+    with ReplayClient(server_url) as client:
+        assert client.scan(table).priorities.tolist() == [0.25, 2.25]
+
+
 @pytest.mark.parametrize(("update_priority", "expected"), [(None, [2.5, 0.5]), (False, [1.0, 1.0])])
 def test_rows_may_come_with_priorities(
     make: Any, server_url: str, table: str, update_priority: Any, expected: list[float]
