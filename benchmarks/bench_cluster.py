@@ -1,8 +1,8 @@
 """What does it cost that a table lies on many servers, and what does a gateway cost?
 
 Workload A: transitions of two stacks of four 84x84 frames, from 1 and from 8 shards in processes of
-their own, in turns. Told are the processor time of the servers for 1,000 drawn transitions where each
-shard is asked for 256, the latency of a draw of 256 straight from the shards and through the
+their own, in turns. Told are the processor time of the servers for 1,000 drawn transitions where
+each shard is asked for 256, the latency of a draw of 256 straight from the shards and through the
 gateway, and the same of a draw of 16 small rows, which is what asking costs beside moving frames.
 
     python -m benchmarks.bench_cluster [--quick]
@@ -26,12 +26,14 @@ import numpy as np
 from agent_client import ReplayClient
 from benchmarks.harness import provenance, says_what_it_does, used_seconds
 from benchmarks.workloads import BATCH, STEPS_SPEC, step_rows
+from replay_wire.sharding.homes import ranked
 
 _GATEWAY = """
 import json, socket, sys
 import uvicorn
 from replay_server.cluster import Shard, ShardDirectory, create_gateway_app
-app = create_gateway_app(ShardDirectory([Shard(n, u) for n, u in enumerate(json.loads(sys.argv[1]))]))
+shards = [Shard(number, url) for number, url in enumerate(json.loads(sys.argv[1]))]
+app = create_gateway_app(ShardDirectory(shards))
 listener = socket.create_server(("127.0.0.1", 0))
 print("ready on http://127.0.0.1:%d" % listener.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([listener])
@@ -90,8 +92,6 @@ class _ClusterOf:
 
 def _writer(cluster: _ClusterOf, insert: int) -> str:
     """Return a writer who lives on the shard whose turn it is."""
-    from replay_wire.sharding.homes import ranked
-
     count = len(cluster.shards)
     names = (f"w{insert}-{n}" for n in range(10_000))
     return next(name for name in names if ranked(name, range(count))[0] == insert % count)

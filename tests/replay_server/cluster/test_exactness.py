@@ -11,6 +11,7 @@ from scipy import stats
 
 from replay_wire.arrays import Array
 from replay_wire.messages import PriorityUpdate, SampleRequest
+from replay_wire.sharding import table_view
 from replay_wire.sharding.asks import RefusalError
 from replay_wire.sharding.drawing import draw
 from replay_wire.sharding.merging import merged
@@ -154,7 +155,10 @@ def test_weights_are_those_of_one_table(shards: ShardsInMemory):
         assert whole.items["weights"].dtype == np.float32
 
 
-def test_only_shards_with_a_share_are_asked(shards: ShardsInMemory):
+def test_only_shards_with_a_share_are_asked(
+    shards: ShardsInMemory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(table_view, "_OVERDUE_S", 1e9)
     unequal(shards, stratified=False)
     shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=1)))
     shards.asked.clear()
@@ -162,6 +166,26 @@ def test_only_shards_with_a_share_are_asked(shards: ShardsInMemory):
     shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=1)))
 
     assert len(shards.asked) == 1
+
+
+def test_mass_that_comes_to_a_shard_without_a_share_is_heard_of(
+    shards: ShardsInMemory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(table_view, "_OVERDUE_S", 1e9)
+    shards.create("t", {"capacity": 400})
+    shards.fill("t", 0, np.ones(10))
+    shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=8)))
+    shards.fill("t", 1, np.ones(30))
+    shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=8)))
+    before = shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=64)))
+    monkeypatch.setattr(table_view, "_OVERDUE_S", 0.0)
+    monkeypatch.setattr(table_view, "_A_SHARD_S", 0.0)
+    shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=8)))
+    after = shards.run(draw(shards.cluster, "t", SampleRequest(batch_size=64)))
+
+    assert {part.shard for part in before.parts} == {0}
+    assert {part.shard for part in after.parts} == {0, 1}
+    assert after.size == 40
 
 
 def test_items_go_after_as_many_draws_as_they_may_be_drawn(shards: ShardsInMemory):
