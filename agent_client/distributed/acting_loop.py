@@ -1,19 +1,14 @@
-"""The acting loop: one environment, one rung of the ladder, whatever weights came last."""
+"""The acting loop: an actor's environments, in turn, by whatever weights came last."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from agent_client.distributed.initial_priorities import PrioritizedSteps
-from agent_client.environments import Environment
+from agent_client.distributed.acting_place import ActingPlace
 from agent_client.errors import WriterTimeoutError
-from agent_client.observations import Observation, newest_frame
-from agent_client.seeding import EpisodePurpose, episode_seed
+from agent_client.learning.algorithm import Explorer
 
 
 class ActorObserver(Protocol):
@@ -52,32 +47,24 @@ class ActingLoop:
     """Acts; holds what its observers may read.
 
     Attributes:
-        environment: where to act; with a frame stack above 1 its observations are stacks.
-        values: [actions] float32, Q of each action at an observation, by the network of now.
-        epsilon: probability of a random action, always the same.
-        generator: of random actions; advanced.
-        steps: takes the steps with their priorities.
+        places: the environments.
+        explorer: chooses, by the network of now.
+        run_step: tells how many steps of all actors the learner had heard of with the newest
+            weights.
         room: asked before each step, so that a limiter that says no is waited for between steps.
-        refresh: called before each step: loads new weights where there are some; returns why to
-            end, or None to go on.
-        seed: of the episodes.
-        frame_stack: frames in an observation.
-        limit: steps at most; None for no end.
+        refresh: called before each step; may load new weights, and tells why to end, if at all.
+        limit: steps at most; None for no limit.
         observers: told what happens, in this order.
-        step: steps done.
+        step: environment steps done.
         episode: episodes ended.
-        seconds_held_back: time spent waiting for room.
+        seconds_held_back: spent waiting for room.
     """
 
-    environment: Environment
-    values: Callable[[Any], NDArray[np.float32]]
-    epsilon: float
-    generator: np.random.Generator
-    steps: PrioritizedSteps
+    places: Sequence[ActingPlace]
+    explorer: Explorer
+    run_step: Callable[[], int]
     room: Room
     refresh: Callable[[], ActingEnd | None]
-    seed: int
-    frame_stack: int = 1
     limit: int | None = None
     observers: tuple[ActorObserver, ...] = ()
     step: int = field(default=0, init=False)
@@ -89,58 +76,37 @@ class ActingLoop:
 
         Errors of the writer pass through.
         """
-        observation, values = self._begin_episode()
-        total, length = 0.0, 0
-        while self.limit is None or self.step < self.limit:
+        for place in self.places:
+            place.begin(self.explorer, self.run_step())
+        while self._may_step():
             if (end := self.refresh()) is not None:
                 return end
             if not self._has_room():
                 continue
-            action = self._choose(values)
-            observation, reward, terminated, truncated, _ = self.environment.step(action)
-            next_values = self.values(observation)
-            self.steps.append(
-                action,
-                self._frame(observation),
-                float(reward),
-                terminated=bool(terminated),
-                truncated=bool(truncated),
-                value=float(values[action]),
-                next_value=float(next_values.max()),
-            )
-            values = next_values
-            self.step += 1
-            total += float(reward)
-            length += 1
-            if terminated or truncated:
-                self.episode += 1
-                for observer in self.observers:
-                    observer.on_episode(self, total, length)
-                observation, values = self._begin_episode()
-                total, length = 0.0, 0
-            for observer in self.observers:
-                observer.on_step(self)
+            for place in self.places:
+                if self._may_step():
+                    self._act(place)
         return ActingEnd.OUT_OF_STEPS
 
-    def _begin_episode(self) -> tuple[Observation, NDArray[np.float32]]:
-        seed = episode_seed(self.seed, EpisodePurpose.TRAINING, self.episode)
-        observation, _ = self.environment.reset(seed=seed)
-        self.steps.begin(self._frame(observation))
-        return observation, self.values(observation)
+    def _may_step(self) -> bool:
+        return self.limit is None or self.step < self.limit
 
-    def _frame(self, observation: Observation) -> Observation:
-        return newest_frame(observation) if self.frame_stack > 1 else observation
-
-    def _choose(self, values: NDArray[np.float32]) -> int:
-        if self.generator.random() < self.epsilon:
-            return int(self.generator.integers(len(values)))
-        return int(values.argmax())
+    def _act(self, place: ActingPlace) -> None:
+        score = place.step(self.explorer, self.run_step())
+        self.step += 1
+        if score is not None:
+            self.episode += 1
+            for observer in self.observers:
+                observer.on_episode(self, *score)
+            place.begin(self.explorer, self.run_step())
+        for observer in self.observers:
+            observer.on_step(self)
 
     def _has_room(self) -> bool:
-        """Return whether the rows of an episode's end, the most at once, can be taken."""
+        """Return whether the rows of an episode's end, the most at once, can be taken of all."""
         began_at = time.monotonic()
         try:
-            self.room.wait_for_room(self.steps.most_rows)
+            self.room.wait_for_room(sum(place.most_rows for place in self.places))
         except WriterTimeoutError:
             return False
         finally:

@@ -38,10 +38,13 @@ class ActorDisplay(LiveDisplay):
         rates = self.rates({"steps": loop.step, "held back": loop.seconds_held_back})
         if rates is None:
             return
+        explored = "".join(
+            f"{name} {value:.4f}  " for name, value in loop.explorer.exploration.items()
+        )
         newest = "-" if self._newest_return is None else f"{self._newest_return:.1f}"
         self.say(
             f"acting  step {loop.step:,}  return {newest}  {loop.episode:,} episodes  "
-            f"epsilon {loop.epsilon:.4f}  {rates['steps']:,.0f} steps/s  "
+            f"{explored}{rates['steps']:,.0f} steps/s  "
             f"weights {self.weights_version}  held back {min(rates['held back'], 1.0):.0%}"
         )
 

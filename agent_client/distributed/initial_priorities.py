@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from agent_client.learning.rewards import limited
 
-__all__ = ["PrioritizedSteps", "StepSink", "n_step_error"]
+__all__ = ["ActedSteps", "PrioritizedSteps", "StepSink", "UnprioritizedSteps", "n_step_error"]
 
 
 class StepSink(Protocol):
@@ -31,6 +31,61 @@ class StepSink(Protocol):
         priority: float | None = None,
     ) -> None:
         """Take one step, with the observation that came of it and its priority."""
+
+
+class ActedSteps(Protocol):
+    """What an actor hands its steps to; arguments as of `PrioritizedSteps`."""
+
+    @property
+    def most_rows(self) -> int:
+        """The rows that one step can bring along, at an episode's end."""
+
+    def begin(self, observation: Any) -> None:
+        """Begin an episode."""
+
+    def append(
+        self,
+        action: Any,
+        observation: Any,
+        reward: float,
+        *,
+        terminated: bool,
+        truncated: bool,
+        value: float,
+        next_value: float,
+    ) -> None:
+        """Take a step."""
+
+
+class UnprioritizedSteps:
+    """Hands steps on as they come: new transitions get the table's highest priority so far."""
+
+    most_rows = 2
+    """A step, and at an episode's end the final observation."""
+
+    def __init__(self, steps: StepSink, *, reward_limit: float = 0.0) -> None:
+        """Hand steps on; arguments as of `PrioritizedSteps`."""
+        self._steps = steps
+        self._reward_limit = reward_limit
+
+    def begin(self, observation: Any) -> None:
+        """Begin an episode."""
+        self._steps.begin(observation)
+
+    def append(
+        self,
+        action: Any,
+        observation: Any,
+        reward: float,
+        *,
+        terminated: bool,
+        truncated: bool,
+        value: float,
+        next_value: float,
+    ) -> None:
+        """Hand a step on; the values tell nothing."""
+        told = limited(reward, self._reward_limit)
+        self._steps.append(action, observation, told, terminated, truncated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,6 @@ def learn(run: RunConfig, folder: RunFolder, *, resume: bool, console: Console) 
     settings = run.settings
     if not isinstance(settings, LearnSettings) or settings.server is None:
         raise SettingsError("learn needs --server: the one that the actors insert to")
-    if run.algorithm != "dqn":
-        raise SettingsError(f"learn knows the algorithm 'dqn' only, not {run.algorithm!r}")
     if run.config.fresh_share:
         raise SettingsError("learn has no fresh_share: actors write to one table")
     if 0 < run.config.max_times_sampled <= samples_per_insert(run.config, settings):

@@ -114,8 +114,9 @@ class LearningLoop:
 
     @property
     def exploration(self) -> Mapping[str, float]:
-        """How much the actor explores whose episode was heard of last."""
-        return {"epsilon": self.epsilon}
+        """How much is explored; by epsilon, that of the actor whose episode was heard of last."""
+        own = self.agent.exploration(self.progress.step)
+        return {**own, "epsilon": self.epsilon} if "epsilon" in own else own
 
     @property
     def figures(self) -> Mapping[str, float]:

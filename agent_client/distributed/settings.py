@@ -37,6 +37,7 @@ class ActSettings:
         None, "What learns.  [default: what suits the environment]", choices=tuple(CONFIGS)
     )
     patience: int = setting(300, "Seconds to wait for server or learner.", metavar="S")
+    environments: int = setting(1, "Environments that act in turn.", metavar="N")
     steps: int | None = setting(None, "Steps at most.  [default: no end]", metavar="N")
     seed: int | None = setting(None, "Of episodes and actions.  [default: chance]", metavar="N")
     epsilon: float = setting(BASE, "Random actions of actor 0.", metavar="P")
@@ -44,7 +45,7 @@ class ActSettings:
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
-        for name in ("steps", "actors", "patience"):
+        for name in ("steps", "actors", "environments", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingsError(f"{name} must be at least 1, not {value}")

@@ -8,6 +8,7 @@ from torch import nn
 
 from agent_client.dqn.agent import Agent
 from agent_client.dqn.config import DQNConfig
+from agent_client.dqn.explorer import EpsilonExplorer
 from agent_client.dqn.exportable import ExportableChoice
 from agent_client.dqn.network_choice import make_network
 from agent_client.dqn.networks import QNetwork
@@ -48,6 +49,17 @@ class DQN:
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy that takes the action of highest value."""
         return greedy_policy(cast("QNetwork", network))
+
+    def explorer(
+        self,
+        network: nn.Module,
+        action_space: spaces.Space[Any],
+        config: DQNConfig,
+        generator: np.random.Generator,
+        epsilon: float,
+    ) -> EpsilonExplorer:
+        """Return what acts by a rung of the ladder."""
+        return EpsilonExplorer(cast("QNetwork", network), generator, epsilon)
 
     def exportable(self, network: nn.Module) -> ExportableChoice:
         """Return the same policy as a module of tensors."""

@@ -6,6 +6,7 @@ training loop, checkpoints, metrics and evaluation see an agent through these pr
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -56,6 +57,41 @@ class Actor(Protocol):
         Args:
             observation: of the environment.
             step: environment steps that the run has done before this one.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an explorer does at an observation.
+
+    Attributes:
+        action: of the environment's space.
+        value: what it thinks that the action is worth; 0 where it tells no values.
+        best_value: what it thinks that the best action is worth; alike.
+    """
+
+    action: Any
+    value: float = 0.0
+    best_value: float = 0.0
+
+
+class Explorer(Protocol):
+    """What acts for a learner elsewhere, by weights of a network that come now and then."""
+
+    @property
+    def tells_values(self) -> bool:
+        """Whether its choices have values, of which first priorities can be made."""
+
+    @property
+    def exploration(self) -> Mapping[str, float]:
+        """How much it explores, by names, where that is its own affair and not the weights'."""
+
+    def choose(self, observation: Observation, run_step: int) -> Choice:
+        """Return what to do.
+
+        Args:
+            observation: of the environment.
+            run_step: steps that all actors of the run had done when the newest weights came.
         """
 
 
@@ -148,6 +184,24 @@ class Algorithm(Protocol[ConfigT]):
 
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy of such a network as it stands, without exploration."""
+
+    def explorer(
+        self,
+        network: nn.Module,
+        action_space: spaces.Space[Any],
+        config: ConfigT,
+        generator: np.random.Generator,
+        epsilon: float,
+    ) -> Explorer:
+        """Return what acts for a learner elsewhere, by such a network as it stands.
+
+        Args:
+            network: of ``make_network``.
+            action_space: of the environment.
+            config: hyper-parameters.
+            generator: the only source of its randomness; advanced.
+            epsilon: probability of a random action, where it explores by that.
+        """
 
     def exportable(self, network: nn.Module) -> Exportable:
         """Return the same policy as a module of tensors."""

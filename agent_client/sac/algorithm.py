@@ -7,8 +7,10 @@ from gymnasium import spaces
 from torch import nn
 
 from agent_client.learning.algorithm import Policy
+from agent_client.sac.actor import Actor
 from agent_client.sac.agent import Agent
 from agent_client.sac.config import SACConfig
+from agent_client.sac.explorer import PolicyExplorer
 from agent_client.sac.exportable import ExportableMean
 from agent_client.sac.policy import NumpyPolicy, SquashedGaussianPolicy
 from agent_client.sac.vectors import vector_size
@@ -47,6 +49,19 @@ class SAC:
     def greedy_policy(self, network: nn.Module) -> Policy:
         """Return the policy that takes the mean action."""
         return NumpyPolicy(cast("SquashedGaussianPolicy", network))
+
+    def explorer(
+        self,
+        network: nn.Module,
+        action_space: spaces.Space[Any],
+        config: SACConfig,
+        generator: np.random.Generator,
+        epsilon: float,
+    ) -> PolicyExplorer:
+        """Return what acts by the stochastic policy, and not by epsilon."""
+        policy = NumpyPolicy(cast("SquashedGaussianPolicy", network))
+        box = _bounded_box(action_space)
+        return PolicyExplorer(Actor(policy, box, config.random_steps, generator))
 
     def exportable(self, network: nn.Module) -> ExportableMean:
         """Return the same policy as a module of tensors."""

@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from agent_client.__main__ import main
@@ -63,6 +64,11 @@ def wait_for_actors(client: ReplayClient, run: str, actors: set[int]) -> None:
         with suppress(UnknownTableError):
             heard |= set(client.scan(episodes_table(run)).columns["actor"].tolist())
         time.sleep(0.05)
+
+
+def angles(observations: Any) -> Any:
+    """Return [B] angles of Pendulum's observations."""
+    return np.arctan2(observations[:, 1], observations[:, 0])
 
 
 def wait_for_file(path: Path) -> None:
@@ -158,6 +164,56 @@ def test_a_learner_that_is_killed_is_resumed_and_its_actors_never_notice(
     assert evaluations[-1].step >= 1_500
     learner_steps = [row.learner_steps for row in evaluations]
     assert learner_steps == sorted(learner_steps)
+
+
+def test_sac_acts_and_learns_with_several_environments_an_actor(
+    client: ReplayClient, run: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    where = ("--env", "Pendulum-v1", "--server", client._channel.base_url, "--table", run)
+    actors = [
+        Process("act", *where, "--patience", "120", "--algorithm", "sac", "--environments", "2")
+        for _ in range(2)
+    ]
+
+    learner = Process(
+        "learn", *where, "--tracker", "none", "--evaluation-period", "800",
+        "--evaluation-episodes", "2", "--steps", "1600", "--publish-period", "5",
+        "--set", "learning_starts=200", "--set", "random_steps=300", "--set", "update_period=8",
+        "--set", "batch_size=32", "--set", "hidden_units=16", "--out", str(folder.path),
+    )  # fmt: skip
+
+    learned, report = learner.ended()
+    ended = [actor.ended() for actor in actors]
+    assert (learned, [code for code, _ in ended]) == (0, [0, 0]), f"{report}\n{ended}"
+    assert all("epsilon" not in said for _, said in ended)
+    rows = read_metrics(folder.metrics)
+    assert rows[-1].learner_steps > 50
+    assert {"temperature", "critic_loss"} <= set(rows[-1].figures)
+    stored = client.scan(run, limit=4096)
+    # Each of four environments has a stream; episodes end after 200 steps with a row of their own.
+    assert stored.columns["is_first"].sum() >= 8
+    # What follows in a transition is what the physics of the same environment make of it.
+    drawn = client.sample(run, 256).columns
+    turned = angles(drawn["next_observation"]) - angles(drawn["observation"])
+    turned = (turned + np.pi) % (2 * np.pi) - np.pi
+    np.testing.assert_allclose(turned, 0.05 * drawn["next_observation"][:, 2], atol=1e-3)
+    assert set(stored.priorities.tolist()) == {1.0}
+    # At first actions are uniform, which a policy's never are.
+    assert np.abs(stored.columns["action"][:200]).max() > 1.9
+
+
+def test_an_actor_that_was_told_of_another_algorithm_says_so(
+    client: ReplayClient, run: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    where = ("--server", client._channel.base_url, "--table", run)
+    learner = Process("learn", *LEARN, *where, "--steps", "1500", "--out", str(tmp_path / "run"))
+
+    assert main(["act", *ACT, *where, "--algorithm", "sac"]) == 2
+
+    assert f"the learner of run {run!r} learns by dqn, not by sac" in capsys.readouterr().err
+    learner.signal(signal.SIGTERM)
+    learner.ended()
 
 
 def test_who_finds_no_run_says_what_was_missing(

@@ -8,15 +8,38 @@ import pytest
 from numpy.typing import NDArray
 
 from agent_client.distributed.acting_loop import ActingEnd, ActingLoop
+from agent_client.distributed.acting_place import ActingPlace, StreamRows
 from agent_client.distributed.initial_priorities import PrioritizedSteps
 from agent_client.errors import UnsentRows, WriterTimeoutError
+from agent_client.learning.algorithm import Choice
+from agent_client.writer import StepWriter
 from tests.agent_client.distributed.test_initial_priorities import Taken
 from tests.agent_client.fakes import Corridor
 
 
-def onward(observation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values that prefer action 1, and tell the place."""
-    return np.array([0.0, 1.0 + float(observation[0])], np.float32)
+@dataclass
+class Onward:
+    """Prefers action 1, with values that tell the place; acts at random as often as told."""
+
+    epsilon: float = 0.0
+    tells_values: bool = True
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.generator = np.random.default_rng(0)
+
+    @property
+    def exploration(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
+
+    def choose(self, observation: NDArray[np.float32], run_step: int) -> Choice:
+        place = float(observation[0])
+        self.seen.append((place, run_step))
+        values = [0.0, 1.0 + place]
+        action = 1
+        if self.generator.random() < self.epsilon:
+            action = int(self.generator.integers(2))
+        return Choice(action, values[action], values[1])
 
 
 @dataclass
@@ -54,17 +77,26 @@ def loop_of(
     room: Room | None = None,
     refresh: Callable[[], ActingEnd | None] = lambda: None,
     heard: Heard | None = None,
-    environment: Corridor | None = None,
+    environments: list[Corridor] | None = None,
+    sinks: list[Taken] | None = None,
+    explorer: Onward | None = None,
+    run_step: int = 0,
 ) -> ActingLoop:
     return ActingLoop(
-        environment=environment or Corridor(goal=3, time_limit=5),
-        values=onward,
-        epsilon=epsilon,
-        generator=np.random.default_rng(0),
-        steps=PrioritizedSteps(taken, n_step=1, discount=0.5, epsilon_priority=0.0),
+        places=[
+            ActingPlace(
+                one,
+                PrioritizedSteps(sink, n_step=1, discount=0.5, epsilon_priority=0.0),
+                seed=3 + number,
+            )
+            for number, (one, sink) in enumerate(
+                zip(environments or [Corridor(goal=3, time_limit=5)], sinks or [taken], strict=True)
+            )
+        ],
+        explorer=explorer or Onward(epsilon),
+        run_step=lambda: run_step,
         room=room or Room(),
         refresh=refresh,
-        seed=3,
         limit=limit,
         observers=(heard or Heard(),),
     )
@@ -124,6 +156,52 @@ def test_it_ends_when_it_is_told_also_while_there_is_no_room(end: ActingEnd) -> 
 def test_every_episode_has_a_seed_of_its_own() -> None:
     environment = Corridor(goal=3)
 
-    loop_of(Taken(), environment=environment).run()
+    loop_of(Taken(), environments=[environment]).run()
 
     assert len(set(environment.reset_seeds)) == len(environment.reset_seeds) == 4
+
+
+def test_several_environments_act_in_turn_each_with_its_own_episodes() -> None:
+    environments = [Corridor(goal=2), Corridor(goal=3)]
+    sinks, heard, room = [Taken(), Taken()], Heard(), Room()
+    loop = loop_of(
+        Taken(), environments=environments, sinks=sinks, heard=heard, room=room, limit=13
+    )
+
+    end = loop.run()
+
+    assert end is ActingEnd.OUT_OF_STEPS
+    assert [len(sink.steps) for sink in sinks] == [7, 6]
+    assert heard.episodes == [(-2.0, 2), (-3.0, 3), (-2.0, 2), (-2.0, 2), (-3.0, 3)]
+    assert room.asked_for == [4] * 7
+    seeds = [seed for environment in environments for seed in environment.reset_seeds]
+    assert len(set(seeds)) == len(seeds) == 7
+
+
+def test_choices_are_made_knowing_how_far_the_run_is() -> None:
+    explorer = Onward()
+
+    loop_of(Taken(), explorer=explorer, run_step=77, limit=3).run()
+
+    assert explorer.seen == [(0.0, 77), (1.0, 77), (2.0, 77), (3.0, 77), (0.0, 77)]
+
+
+def test_rows_of_one_environment_are_rows_of_one_stream() -> None:
+    streams: list[int] = []
+
+    class Rows:
+        def append(self, row: object, priority: float | None = None, stream: int = 0) -> None:
+            streams.append(stream)
+
+        def wait_for_room(self, rows: int) -> None:
+            """There is room."""
+
+        def flush(self) -> None:
+            """All is there."""
+
+    for number in (0, 2):
+        steps = StepWriter(StreamRows(Rows(), number))
+        steps.begin([0.0])
+        steps.append(0, [1.0], 1.0, True, False)
+
+    assert streams == [0, 0, 2, 2]

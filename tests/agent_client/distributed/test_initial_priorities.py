@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_client.distributed.initial_priorities import PrioritizedSteps
+from agent_client.distributed.initial_priorities import PrioritizedSteps, UnprioritizedSteps
 
 DISCOUNT = 0.9
 REWARDS = [1.0, -2.0, 4.0, 0.5, 3.0]
@@ -138,3 +138,15 @@ def test_rewards_are_clipped_before_they_count() -> None:
     # -1 + 0.5 * 1 + 0.25 * 8 - 3 = -1.5
     assert taken.steps[0][2] == -1.0
     assert taken.priorities == [pytest.approx(1.75)]
+
+
+def test_without_values_steps_are_handed_on_at_once_and_bear_no_priority() -> None:
+    taken = Taken()
+    steps = UnprioritizedSteps(taken, reward_limit=2.0)
+
+    steps.begin("o0")
+    steps.append(4, "o1", 9.0, terminated=False, truncated=True, value=0.0, next_value=0.0)
+
+    assert taken.begun == ["o0"]
+    assert taken.steps == [(4, "o1", 2.0, False, True)]
+    assert taken.priorities == [None]
