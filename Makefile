@@ -12,10 +12,13 @@ FUZZ_STAMP   := $(FUZZ_VENV)/.installed
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS := decoders server crowd
 
+# pyenv's are there by PYENV_VERSION=3.11.7:3.12.1:3.13.0, uv's by `uv python install`.
+PYTHONS ?= python3.11 python3.12 python3.13
+
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser test-javascript pictures docs test-docs test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser test-javascript pictures docs test-docs dist test-dist test-pythons test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -94,6 +97,20 @@ docs: install   ## the documents as a site, in docs/_site; fails at anything bro
 test-docs: install ## what the documents tell a reader to do, with all that takes minutes
 	$(BIN)/python -m pytest tests/documents
 
+dist: install   ## the wheel and the sdist, in dist/
+	rm -rf dist
+	$(BIN)/python -m build
+
+test-dist: install ## both built, installed into an empty environment, and used there
+	$(BIN)/python -m pytest -m slow tests/packaging
+
+test-pythons:   ## `make test` under each of PYTHONS that is there, each in an environment of its own
+	@for python in $(PYTHONS); do \
+		if $$python -c '' 2>/dev/null; \
+		then $(MAKE) PYTHON=$$python VENV=.venv-$${python##*/} test || exit; \
+		else echo "$$python is not there: left out"; fi; \
+	done
+
 pictures: $(BROWSER_STAMP) ## the pictures of the page in docs/pictures
 	$(BIN)/python -m tests.browser.pictures
 
@@ -133,4 +150,4 @@ compose: ## the server and an agent in containers
 	$(COMPOSE) up --build --abort-on-container-exit --exit-code-from agent
 
 clean:          ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) $(FUZZ_VENV) .fuzz .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist docs/_site
+	rm -rf $(VENV) .venv-python* $(FUZZ_VENV) .fuzz .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist docs/_site

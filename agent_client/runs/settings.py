@@ -2,7 +2,7 @@
 
 ``TrainSettings`` is what a person asks for; ``resolve`` fills it up from a preset into a
 ``RunConfig``, in which nothing is left open and which a run's ``config.toml`` keeps whole.
-The command line (``agent_client.__main__``) is derived from these fields.
+The command line (``agent_client.command_line``) is derived from these fields.
 """
 
 import dataclasses

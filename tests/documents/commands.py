@@ -12,7 +12,7 @@ from functools import cache
 import click
 import yaml
 
-from agent_client.__main__ import cli as agent_client
+from agent_client.command_line.program import cli as agent_client
 from replay_server.__main__ import _cli as replay_server
 from replay_wire import endpoints
 from replay_wire.endpoints import Endpoint
