@@ -26,11 +26,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow  # `make docs` builds it, too
 def test_every_page_is_in_the_site(site: Path):
     for page in (ROOT / "docs").rglob("*.md"):
         assert (site / page.relative_to(ROOT / "docs")).with_suffix(".html").exists()
 
 
+@pytest.mark.slow
 def test_a_built_page_loads_nothing_from_elsewhere(site: Path):
     loads = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"(?:https?:)?//[^\"]+\"")
 

@@ -7,7 +7,6 @@ import sys
 import tarfile
 import venv
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -31,7 +30,8 @@ with ReplayClient(sys.argv[1]) as client:
     client.insert("t", {"x": np.arange(10.0)})
     batch = client.sample("t", 4)
     print(client.update_priorities("t", batch.keys, np.ones(4)).updated)
-print(*{"torch", "fastapi", "gymnasium", "replay_server"} & {name.partition(".")[0] for name in sys.modules})
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(*loaded & {"torch", "fastapi", "gymnasium", "replay_server"})
 """
 
 
@@ -82,15 +82,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 
 
 @pytest.fixture(scope="module")
-def installed(
-    built: Distributions, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Environment]:
+def installed(built: Distributions, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """`pip install dist/*.whl` in an empty environment, no versions pinned."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     environment = Environment(folder)
     environment.install(str(built.wheel))
-    yield environment
+    return environment
 
 
 def test_the_wheel_holds_the_packages_their_types_and_the_page(built: Distributions):
