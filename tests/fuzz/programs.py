@@ -20,6 +20,7 @@ from tests.fuzz.requests import (
     HANGS_UP_FLAG,
     JSON_FLAG,
     NAMES,
+    PAGES,
     Request,
     in_json,
     pack,
@@ -71,12 +72,25 @@ def _of_parameters() -> Iterator[list[Request]]:
     yield [_request(endpoints.LIST_PARAMETERS, "rows")]
 
 
+def _of_people() -> Iterator[list[Request]]:
+    """Give requests of those who watch: they ask again after a while, and about what waits."""
+    for name in SPECS:
+        hungry = {"rate_limiter": {"kind": "min_size", "min_size": 4}}
+        starved = _request(endpoints.SAMPLE, name, {"batch_size": 3, "timeout": 1})
+        for asked in (endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY, endpoints.METRICS):
+            look = _request(asked, name)
+            yield [look, starved, look]
+            yield [_request(endpoints.CHANGE_TABLE, name, hungry), starved, look]
+    for page in PAGES.values():
+        yield [_request(page, "page.css", None, 0x80)]
+
+
 def valid_programs() -> list[list[Request]]:
     """Return requests that a server takes: the examples of the OpenAPI document, and one of each.
 
     Those of messages are there in both forms.
     """
-    programs = list(_of_parameters())
+    programs = [*_of_parameters(), *_of_people()]
     for endpoint in ENDPOINTS:
         if "/parameters" in endpoint.path:
             continue
@@ -114,6 +128,7 @@ def waiting_programs() -> list[list[Request]]:
         more = {"rate_limiter": {"kind": "min_size", "min_size": 4}}
         change = _request(endpoints.CHANGE_TABLE, name, more)
         enders = (endpoints.RESET_TABLE, endpoints.DROP_TABLE)
+        watched = (endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY, endpoints.METRICS)
         programs += [
             [change, sample, insert],
             [sample, sample, insert],
@@ -121,6 +136,7 @@ def waiting_programs() -> list[list[Request]]:
             [change, _request(endpoints.MIXED_SAMPLE, name, {"parts": parts}), insert],
             [change, replace(sample, flags=HANGS_UP_FLAG), insert],
             *([change, sample, _request(ender, name)] for ender in enders),
+            *([change, sample, _request(asked, name)] for asked in watched),
         ]
     return programs
 

@@ -21,10 +21,25 @@ from replay_wire import endpoints
 from replay_wire.codec import decode
 from replay_wire.endpoints import Endpoint
 from replay_wire.json_codec import encode_json
+from replay_wire.queries import ParametersQuery
 from tests.fuzz.tables import SPECS
 
-ENDPOINTS: Final = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
-NAMES: Final = [*SPECS, "new", "another", "-bad", "no/such", "\u00e9", "x" * 65]
+# What people see, of which the OpenAPI document has nothing. Their queries mean nothing.
+PAGES: Final = {
+    label: Endpoint("GET", path, None, str, query=ParametersQuery)
+    for label, path in (
+        ("PAGE", "/"),
+        ("ASSET", "/assets/{name}"),
+        ("DOCS", "/docs"),
+        ("OPENAPI", "/openapi.json"),
+    )
+}
+BY_LABEL: Final = {
+    **{label: value for label, value in vars(endpoints).items() if isinstance(value, Endpoint)},
+    **PAGES,
+}
+ENDPOINTS: Final = list(BY_LABEL.values())
+NAMES: Final = [*SPECS, "new", "another", "-bad", "no/such", "\u00e9", "x" * 65, "page.css"]
 CONTENT_TYPES: Final = (b"application/msgpack", b"application/json", None, b"text/plain")
 ACCEPTS: Final = (None, b"application/json", b"application/msgpack", b"*/*;q=0.5, text/html")
 MOST_REQUESTS: Final = 3

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Final
+from unittest.mock import patch
 from zlib import crc32
 
 import msgspec
 
+from replay_server import activity, gathers, waiting
 from replay_server.api.app import create_app
+from replay_server.metrics import table_metrics
+from replay_server.remembered import Remembered
 from replay_server.settings import ServerSettings
 from replay_wire.endpoints import MIXED_SAMPLE
 from replay_wire.messages import Limits
@@ -16,12 +23,14 @@ from tests.fuzz.answers import Answer
 from tests.fuzz.exchange import exchange
 from tests.fuzz.growth import check_growth, peak_kib
 from tests.fuzz.instant_loop import InstantLoop
-from tests.fuzz.requests import Request, parse
+from tests.fuzz.requests import PAGES, Request, parse
 from tests.fuzz.standing import PARAMETERS, Standing
 from tests.fuzz.tables import SPECS
 
 _BODY_BYTES: Final = 4096
 _LOOKED_AT_WHOLE: Final = 16  # one in so many inputs
+_COPIED_ON_THREADS_BYTES: Final = 128
+_BETWEEN_INPUTS_S: Final = 60  # what was remembered for those who watch is old
 
 
 class _Narrow(ServerSettings):
@@ -54,14 +63,18 @@ class Server:
     """The server, with the tables of `tests.fuzz.tables`; an input's requests come in turn."""
 
     def __init__(self) -> None:
+        self._loop = InstantLoop()
+        self._changes = ExitStack()
+        self._changes.enter_context(_going_by(self._loop))
         self.app = create_app(_Narrow(max_body_bytes=_BODY_BYTES, memory_limit_bytes=2 << 20))
+        vars(self.app.state.service.draws._gathers)["_threads"] = self._loop.threads
         self.standing = Standing(self.app.state.service)
         self._documented = {
             (method.upper(), path): {int(status) for status in operation["responses"]}
             for path, item in self.app.openapi()["paths"].items()
             for method, operation in item.items()
         }
-        self._loop = InstantLoop()
+        self._documented |= {(page.method, page.path): {200, 304, 404} for page in PAGES.values()}
         self._log = _Foreseen()
         logger = logging.getLogger("replay_server")
         logger.addHandler(self._log)
@@ -69,7 +82,8 @@ class Server:
         self.requests = self.refused = 0
 
     def close(self) -> None:
-        """Let go of the loop."""
+        """Let go of the loop, and put back what goes by it."""
+        self._changes.close()
         self._loop.close()
         logging.getLogger("replay_server").removeHandler(self._log)
 
@@ -87,6 +101,7 @@ class Server:
             return self._loop.run_until_complete(self.send(parse(data), is_sampled))
         finally:
             self.standing.lay_out()
+            self._loop.let_pass(_BETWEEN_INPUTS_S)
             check_growth(peak)
 
     async def send(self, requests: list[Request], is_sampled: bool) -> list[int]:
@@ -141,3 +156,17 @@ class Server:
                 self.standing.check(name)
                 changed.append(name)
         return changed
+
+
+@contextmanager
+def _going_by(loop: InstantLoop) -> Iterator[None]:
+    """Have what tells of rates and waiting go by the loop's clock, and small copies be threads'."""
+    clock = SimpleNamespace(monotonic=loop.time)
+    with (
+        patch.object(activity, "time", clock),
+        patch.object(waiting, "time", clock),
+        patch.object(table_metrics, "time", clock),
+        patch.object(Remembered.__init__, "__defaults__", (loop.time,)),
+        patch.object(gathers, "_THREADED_FROM_BYTES", _COPIED_ON_THREADS_BYTES),
+    ):
+        yield

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from tests.fuzz.crowd import Crowd
-from tests.fuzz.decoders import Decoders, valid_bodies
+from tests.fuzz.decoders import KINDS, Decoders, valid_bodies
 from tests.fuzz.programs import valid_inputs, waiting_inputs
+from tests.fuzz.requests import BY_LABEL
 from tests.fuzz.server import Server
 
 
@@ -21,14 +22,15 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of target, and the valid inputs to begin with."""
+    """One kind of target, the valid inputs to begin with, and what the first byte stands for."""
 
     make: Callable[[], Target]
     valid_inputs: Callable[[], list[bytes]]
+    labels: tuple[str, ...]
 
 
 TARGETS: Final = {
-    "decoders": Kind(Decoders, valid_bodies),
-    "server": Kind(Server, valid_inputs),
-    "crowd": Kind(Crowd, waiting_inputs),
+    "decoders": Kind(Decoders, valid_bodies, tuple(kind.__name__ for kind in KINDS)),
+    "server": Kind(Server, valid_inputs, tuple(BY_LABEL)),
+    "crowd": Kind(Crowd, waiting_inputs, tuple(BY_LABEL)),
 }

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz.corpus import corpus
+from replay_server import activity
+from replay_server.memory.table import Table
+from replay_server.verdicts import Facts, verdict
+from replay_wire.activity import Verdict
+from tests.fuzz.corpus import corpus, from_words, in_words
 from tests.fuzz.crowd import Crowd
 from tests.fuzz.decoders import Decoders, valid_bodies
 from tests.fuzz.mutator import Mutator
 from tests.fuzz.programs import valid_inputs, valid_programs
-from tests.fuzz.requests import ENDPOINTS, Request, pack, parse
+from tests.fuzz.requests import BY_LABEL, ENDPOINTS, NAMES, PAGES, Request, pack, parse
 from tests.fuzz.server import Server
 from tests.fuzz.targets import TARGETS
 
@@ -84,6 +88,44 @@ def test_valid_requests_are_there_in_both_forms_and_of_every_endpoint():
 
     assert forms.keys() == {endpoint.path for endpoint in ENDPOINTS}
     assert forms["/v1/tables/{table}/insert"] == forms["/v1/sample"] == {True, False}
+
+
+def test_an_input_in_words_is_the_input():
+    request = Request(ENDPOINTS.index(BY_LABEL["SCAN"]), 2, 64, b"\x80\xff")
+
+    words = in_words(pack([request]), "server")
+
+    assert words == '[["SCAN","once",64,"gP8="]]'
+    assert from_words(words, "server") == pack([request])
+
+
+def test_valid_inputs_reach_what_watches_and_copies_on_threads(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    facts, copies = list[Facts](), list[object]()
+
+    def noted(seen: Facts) -> Verdict:
+        facts.append(seen)
+        return verdict(seen)
+
+    def begun(reader: object) -> None:
+        copies.append(reader)
+
+    monkeypatch.setattr(activity, "verdict", noted)
+    monkeypatch.setattr(Table, "tell_of_overwriting", lambda _, tell: begun(tell))
+    for data in valid_inputs():
+        server.feed(data)
+
+    assert any(seen.draws.per_second is not None for seen in facts)
+    assert any(seen.draws.held_share for seen in facts)
+    assert copies
+
+
+def test_pages_are_answered(server: Server):
+    name = NAMES.index("page.css")
+    pages = [Request(ENDPOINTS.index(page), name, 0) for page in PAGES.values()]
+
+    assert [server.feed(pack([page])) for page in pages] == [[200]] * len(PAGES)
 
 
 def test_any_bytes_are_requests():

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 import pytest
@@ -36,3 +37,16 @@ def test_functions_for_threads_are_called_and_their_errors_passed_on(loop: Insta
         return await asyncio.to_thread(len, "ab")
 
     assert loop.run_until_complete(both()) == 2
+
+
+def test_no_time_passes_while_a_thread_is_at_work(loop: InstantLoop):
+    may_end = threading.Event()
+
+    async def wait_for_thread() -> float:
+        asyncio.get_running_loop().call_later(3600, may_end.set)
+        under_way = asyncio.wrap_future(loop.threads.submit(may_end.wait, 0.05))
+        await under_way
+        return loop.time()
+
+    assert loop.run_until_complete(wait_for_thread()) < 3600
+    assert not may_end.is_set()
