@@ -20,6 +20,7 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
 _LONGEST_RETRY_AFTER_S: Final = 60.0
 _SPREAD: Final = 0.1
+_CHANCE: Final = random.SystemRandom()  # draws nothing from a generator that the program seeds
 
 
 class RetryRule:
@@ -68,6 +69,6 @@ def pause_after(refusal: ReplayClientError, failures: int) -> float:
     said: float | None = getattr(refusal, "retry_after_s", None)
     if said is not None:
         said = min(said, _LONGEST_RETRY_AFTER_S)
-        return said + random.uniform(0, _FIRST_PAUSE_S + _SPREAD * said)
+        return said + _CHANCE.uniform(0, _FIRST_PAUSE_S + _SPREAD * said)
     longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, 16))
-    return random.uniform(longest / 2, longest)
+    return _CHANCE.uniform(longest / 2, longest)

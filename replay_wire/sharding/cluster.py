@@ -22,6 +22,7 @@ from replay_wire.specs import RowItems, SampleToInsertRatioLimiter, TableSpec
 
 __all__ = ["Cluster", "Homes", "admitted_draws", "admitted_insert", "known", "look", "unavailable"]
 
+_CHANCE: Final = random.SystemRandom()  # draws nothing from a generator that the program seeds
 _FRESH_S: Final = 0.02
 _COUNTS_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 0.1
@@ -70,7 +71,7 @@ class Cluster:
     views: dict[str, TableView] = field(default_factory=dict)
     homes: Homes = field(default_factory=Homes)
     generator: np.random.Generator = field(default_factory=np.random.default_rng)
-    turn: int = field(default_factory=lambda: random.randrange(1 << 12))
+    turn: int = field(default_factory=lambda: _CHANCE.randrange(1 << 12))
 
 
 def unavailable(what: str, **facts: Any) -> RefusalError:
