@@ -61,12 +61,6 @@ def test_all_memory_goes_back_when_threads_share_an_arena():
     assert left < 8 << 20
 
 
-def test_glibc_by_itself_keeps_some_of_every_threads_memory():
-    _, left = bytes_after("glibc's own", 6)
-
-    assert left > 14 << 20  # else `keep_one_arena` is of no use any more
-
-
 def test_the_memory_of_some_batches_is_kept_for_the_next():
     kept, _ = bytes_after("one arena", 3)
 
