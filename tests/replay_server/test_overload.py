@@ -17,7 +17,7 @@ from tests.contract.peer import Peer, TablePeer
 from tests.server_process import ServerProcess
 
 CROWD = 5 * FEW // 2
-DRAWS = 30_000  # some 5 ms of work
+DRAWS = 60_000  # some 5 ms of work
 PATIENCE_S = 120.0
 
 
