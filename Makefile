@@ -40,7 +40,7 @@ check: install  ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --quiet || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 format: install ## put the code into form
 	$(BIN)/ruff check --fix .
@@ -81,6 +81,9 @@ test-models: install ## thousands of random programs beside a slow twin, and mis
 
 test-crash: install ## servers killed 200 times under load, crashes and power failures at every write
 	$(BIN)/python -m pytest -m slow -s tests/system/test_kills.py tests/replay_server/durability
+
+test-javascript: install ## the client in TypeScript: lint, build, and tests with real servers; needs Node
+	cd clients/javascript && npm ci --no-audit --no-fund && REPLAY_PYTHON=$(abspath $(BIN)/python) npm test
 
 test-browser: $(BROWSER_STAMP) ## the page in a real, headless Chromium, with a real learning run behind it
 	$(BIN)/python -m pytest -m browser tests/browser

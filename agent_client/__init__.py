@@ -5,6 +5,7 @@ Importing this loads neither torch nor the server's packages. Imported by name a
 Gymnasium), `agent_client.dqn` and `agent_client.sac` (agents).
 """
 
+from agent_client import lean_httpx  # noqa: F401  before anything that imports httpx
 from agent_client.batches import (
     Batch,
     DeleteResult,

@@ -9,15 +9,15 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import struct
-from types import TracebackType
-from typing import Self
+
+from agent_client.closing import Closing
 
 __all__ = ["RawServer"]
 
 _ASK = struct.Struct("<QQ")
 
 
-class RawServer:
+class RawServer(Closing):
     """The raw process; a context manager. For one thread."""
 
     def __init__(self, unix_path: str | None = None) -> None:
@@ -43,16 +43,7 @@ class RawServer:
         listener.close()
         self._buffer = bytearray(1)
 
-    def __enter__(self) -> Self:
-        """Return the server."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the process."""
         self._socket.close()
         self._process.join(5)

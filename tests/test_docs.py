@@ -11,6 +11,7 @@ from replay_wire import endpoints
 from replay_wire.endpoints import Endpoint
 from replay_wire.errors import ErrorCode
 from replay_wire.messages import Limits, TableStats
+from tests.documents.blocks import documents
 
 ROOT = Path(__file__).parents[1]
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
@@ -49,6 +50,6 @@ def test_every_counter_is_in_the_protocol(name: str):
 
 
 def test_links_between_documents_lead_somewhere():
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+    for document in documents():
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"

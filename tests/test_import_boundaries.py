@@ -29,6 +29,25 @@ def test_the_client_loads_neither_the_server_nor_fastapi_nor_torch(module):
     assert "agent_client" in loaded
 
 
+def test_the_client_loads_httpx_without_its_command_line():
+    assert not loaded_by("agent_client.replay_client") & {"click", "pygments", "rich"}
+
+
+def test_the_command_line_of_httpx_is_there_when_it_is_called():
+    program = "import agent_client, httpx, sys; sys.argv[1:] = ['--help']; httpx.main()"
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert "HTTPX" in run.stdout
+
+
+def test_an_httpx_that_is_loaded_already_stays_as_it_is():
+    assert {"click", "rich"} <= loaded_by("httpx", "agent_client")
+
+
 def test_the_server_loads_neither_torch_nor_the_client():
     loaded = loaded_by("replay_server", "replay_server.__main__", "replay_server.api.app")
 

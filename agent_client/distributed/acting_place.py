@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_client.distributed.initial_priorities import (
+    ActedStep,
     ActedSteps,
     PrioritizedSteps,
     StepSink,
@@ -91,13 +92,15 @@ class ActingPlace:
         observation, reward, terminated, truncated, _ = self.environment.step(done.action)
         self._choice = explorer.choose(observation, run_step)
         self.steps.append(
-            done.action,
-            self._frame(observation),
-            float(reward),
-            terminated=bool(terminated),
-            truncated=bool(truncated),
-            value=done.value,
-            next_value=self._choice.best_value,
+            ActedStep(
+                action=done.action,
+                observation=self._frame(observation),
+                reward=float(reward),
+                terminated=bool(terminated),
+                truncated=bool(truncated),
+                value=done.value,
+                next_value=self._choice.best_value,
+            )
         )
         self._return += float(reward)
         self._length += 1

@@ -6,12 +6,19 @@ that many actors feed does little but find that out (Horgan et al. 2018, section
 
 from collections import deque
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agent_client.learning.rewards import limited
 
-__all__ = ["ActedSteps", "PrioritizedSteps", "StepSink", "UnprioritizedSteps", "n_step_error"]
+__all__ = [
+    "ActedStep",
+    "ActedSteps",
+    "PrioritizedSteps",
+    "StepSink",
+    "UnprioritizedSteps",
+    "n_step_error",
+]
 
 
 class StepSink(Protocol):
@@ -33,8 +40,31 @@ class StepSink(Protocol):
         """Take one step, with the observation that came of it and its priority."""
 
 
+@dataclass(frozen=True, slots=True)
+class ActedStep:
+    """A step and what the network thought of it.
+
+    Attributes:
+        action: taken.
+        observation: that came of it.
+        reward: alike.
+        terminated: whether the observation is terminal.
+        truncated: whether the episode was cut off there.
+        value: Q of the action where it was taken.
+        next_value: the highest Q at the observation; does not count where it is terminal.
+    """
+
+    action: Any
+    observation: Any
+    reward: float
+    terminated: bool
+    truncated: bool
+    value: float
+    next_value: float
+
+
 class ActedSteps(Protocol):
-    """What an actor hands its steps to; arguments as of `PrioritizedSteps`."""
+    """What an actor hands its steps to."""
 
     @property
     def most_rows(self) -> int:
@@ -43,18 +73,8 @@ class ActedSteps(Protocol):
     def begin(self, observation: Any) -> None:
         """Begin an episode."""
 
-    def append(
-        self,
-        action: Any,
-        observation: Any,
-        reward: float,
-        *,
-        terminated: bool,
-        truncated: bool,
-        value: float,
-        next_value: float,
-    ) -> None:
-        """Take a step."""
+    def append(self, step: ActedStep) -> None:
+        """Take a step; its observation is copied where it is kept."""
 
 
 class UnprioritizedSteps:
@@ -72,28 +92,10 @@ class UnprioritizedSteps:
         """Begin an episode."""
         self._steps.begin(observation)
 
-    def append(
-        self,
-        action: Any,
-        observation: Any,
-        reward: float,
-        *,
-        terminated: bool,
-        truncated: bool,
-        value: float,
-        next_value: float,
-    ) -> None:
+    def append(self, step: ActedStep) -> None:
         """Hand a step on; the values tell nothing."""
-        told = limited(reward, self._reward_limit)
-        self._steps.append(action, observation, told, terminated, truncated)
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    action: Any
-    observation: Any
-    reward: float
-    value: float
+        told = limited(step.reward, self._reward_limit)
+        self._steps.append(step.action, step.observation, told, step.terminated, step.truncated)
 
 
 def n_step_error(rewards: list[float], discount: float, value: float, last_value: float) -> float:
@@ -141,7 +143,7 @@ class PrioritizedSteps:
         self._discount = discount
         self._epsilon_priority = epsilon_priority
         self._reward_limit = reward_limit
-        self._waiting: deque[_Step] = deque()
+        self._waiting: deque[ActedStep] = deque()
 
     @property
     def most_rows(self) -> int:
@@ -153,41 +155,19 @@ class PrioritizedSteps:
         self._waiting.clear()
         self._steps.begin(observation)
 
-    def append(
-        self,
-        action: Any,
-        observation: Any,
-        reward: float,
-        *,
-        terminated: bool,
-        truncated: bool,
-        value: float,
-        next_value: float,
-    ) -> None:
-        """Take a step, and hand on what can be: at most one step, or at the end all.
-
-        Args:
-            action: taken.
-            observation: that came of it; copied.
-            reward: alike.
-            terminated: whether the observation is terminal.
-            truncated: whether the episode was cut off there.
-            value: Q of the action where it was taken.
-            next_value: the highest Q at the observation; does not count where it is terminal.
-        """
-        told = limited(reward, self._reward_limit)
-        self._waiting.append(_Step(action, deepcopy(observation), told, value))
-        last_value = 0.0 if terminated else next_value
-        if terminated or truncated:
-            while len(self._waiting) > 1:
+    def append(self, step: ActedStep) -> None:
+        """Take a step, and hand on what can be: at most one step, or at the end all."""
+        told = limited(step.reward, self._reward_limit)
+        kept = replace(step, observation=deepcopy(step.observation), reward=told)
+        self._waiting.append(kept)
+        last_value = 0.0 if step.terminated else step.next_value
+        if step.terminated or step.truncated:
+            while self._waiting:
                 self._hand_on(last_value)
-            self._hand_on(last_value, terminated=terminated, truncated=truncated)
         elif len(self._waiting) == self._n_step:
             self._hand_on(last_value)
 
-    def _hand_on(
-        self, last_value: float, *, terminated: bool = False, truncated: bool = False
-    ) -> None:
+    def _hand_on(self, last_value: float) -> None:
         """Hand on the oldest step; `last_value` is what comes after the newest."""
         rewards = [step.reward for step in self._waiting]
         step = self._waiting.popleft()
@@ -196,7 +176,7 @@ class PrioritizedSteps:
             step.action,
             step.observation,
             step.reward,
-            terminated,
-            truncated,
+            step.terminated,
+            step.truncated,
             priority=abs(error) + self._epsilon_priority,
         )

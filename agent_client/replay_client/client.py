@@ -5,11 +5,11 @@ import time
 from copy import copy
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
+from agent_client.closing import Closing
 from agent_client.columns import Signature
 from agent_client.errors import ServerUnavailableError, ServerUnreachableError
 from agent_client.replay_client.checkpoint_verbs import CheckpointVerbs
@@ -28,7 +28,7 @@ _READY_POLL_S: Final = 0.05
 _READY_POLL_LONGEST_S: Final = 0.5
 
 
-class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
+class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs, Closing):
     """Talks to one replay server. Thread-safe; a context manager that closes its connections."""
 
     def __init__(
@@ -96,19 +96,6 @@ class ReplayClient(RowVerbs, ParameterVerbs, CheckpointVerbs):
         self._channel.close()
         if self._direct_path is not None:
             self._direct_path.close()
-
-    def __enter__(self) -> Self:
-        """Return the client."""
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
     def info(self) -> InfoReply:
         """Return the server's version and limits."""

@@ -7,9 +7,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
+from agent_client.closing import Closing
 from benchmarks.harness import Contender
 
 __all__ = ["EVERY_LIBRARY", "PeerProcess", "Peers"]
@@ -29,7 +29,7 @@ def _python(name: str) -> str | None:
     return found if Path(found).exists() else None
 
 
-class PeerProcess:
+class PeerProcess(Closing):
     """Runs a script's operations when asked; a context manager. Without it there are none."""
 
     def __init__(self, python: str | None, script: str, *arguments: str) -> None:
@@ -48,16 +48,7 @@ class PeerProcess:
         assert self._process.stdout is not None
         self.operations = json.loads(self._process.stdout.readline() or "[]")
 
-    def __enter__(self) -> Self:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the process."""
         if self._process is not None:
             self._process.communicate()
@@ -78,7 +69,7 @@ class PeerProcess:
         return float(self._process.stdout.readline())
 
 
-class Peers:
+class Peers(Closing):
     """All peers that can be asked; a context manager."""
 
     def __init__(self, libraries: Sequence[str]) -> None:
@@ -105,15 +96,10 @@ class Peers:
                 self._processes.append(PeerProcess(python, script, ",".join(in_process)))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End them."""
         for process in self._processes:
-            process.__exit__(kind, error, traceback)
+            process.close()
 
     def contenders(self, ending: str, units: float = 1.0) -> list[Contender]:
         """Return contenders for the operations whose names end so, of `units` a run."""

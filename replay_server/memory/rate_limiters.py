@@ -76,6 +76,33 @@ class _CountsNothing:
         """Nothing to go on from."""
 
 
+class _Counts:
+    """A limiter that counts the rows inserted and the items drawn."""
+
+    _inserted = 0
+    _drawn = 0
+
+    def inserted(self, rows: int) -> None:
+        """Count rows."""
+        self._inserted += rows
+
+    def drawn(self, draws: int) -> None:
+        """Count draws."""
+        self._drawn += draws
+
+    def restart(self) -> None:
+        """Begin to count anew."""
+        self._inserted = self._drawn = 0
+
+    def counters(self) -> list[int]:
+        """Return rows inserted and items drawn."""
+        return [self._inserted, self._drawn]
+
+    def restore(self, counters: Sequence[int]) -> None:
+        """Go on from there."""
+        self._inserted, self._drawn = counters
+
+
 @dataclass(frozen=True)
 class MinSize(_CountsNothing):
     """Draws need `min_size` items, and one at the least."""
@@ -92,7 +119,7 @@ class MinSize(_CountsNothing):
 
 
 @dataclass
-class SampleToInsertRatio:
+class SampleToInsertRatio(_Counts):
     """Draws and inserts keep to a ratio r, give or take an error buffer e, from m items on.
 
     With d = inserted rows * r - drawn items: a draw of n needs m items and d - n >= r m - e; an
@@ -107,8 +134,6 @@ class SampleToInsertRatio:
     samples_per_insert: float
     min_size: int
     error_buffer: float
-    _inserted: int = 0
-    _drawn: int = 0
 
     def missing_for_draw(self, size: int, draws: int) -> str | None:
         """Return how many inserts are missing: to the minimum, or to the ratio."""
@@ -138,38 +163,14 @@ class SampleToInsertRatio:
             )
         return _more(_ceil(self.surplus + surplus - highest), "draw")
 
-    def inserted(self, rows: int) -> None:
-        """Count rows."""
-        self._inserted += rows
-
-    def drawn(self, draws: int) -> None:
-        """Count draws."""
-        self._drawn += draws
-
-    def restart(self) -> None:
-        """Begin to count anew."""
-        self._inserted = self._drawn = 0
-
-    def counters(self) -> list[int]:
-        """Return rows inserted and items drawn."""
-        return [self._inserted, self._drawn]
-
-    def restore(self, counters: Sequence[int]) -> None:
-        """Go on from there."""
-        self._inserted, self._drawn = counters
-
     @property
     def surplus(self) -> float:
         """What the class calls d."""
         return self._inserted * self.samples_per_insert - self._drawn
 
 
-@dataclass
-class Tally:
+class Tally(_Counts):
     """Lets everything pass and counts it: of a shard's table, whose cluster has the limiter."""
-
-    _inserted: int = 0
-    _drawn: int = 0
 
     def missing_for_draw(self, size: int, draws: int) -> str | None:
         """Return None, but for an empty table."""
@@ -178,26 +179,6 @@ class Tally:
     def missing_for_insert(self, size: int, rows: int, leaves: Callable[[], int]) -> str | None:
         """Return None."""
         return None
-
-    def inserted(self, rows: int) -> None:
-        """Count rows."""
-        self._inserted += rows
-
-    def drawn(self, draws: int) -> None:
-        """Count draws."""
-        self._drawn += draws
-
-    def restart(self) -> None:
-        """Begin to count anew."""
-        self._inserted = self._drawn = 0
-
-    def counters(self) -> list[int]:
-        """Return rows inserted and items drawn."""
-        return [self._inserted, self._drawn]
-
-    def restore(self, counters: Sequence[int]) -> None:
-        """Go on from there."""
-        self._inserted, self._drawn = counters
 
 
 @dataclass(frozen=True)

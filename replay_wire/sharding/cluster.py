@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from msgspec import structs
 
 from replay_wire import endpoints
 from replay_wire.complaints import convert
@@ -213,13 +214,4 @@ def _of_cluster(spec: TableSpec) -> TableSpec:
     """Return the spec of a share as that of the whole table."""
     if spec.cluster_capacity is None:
         return spec
-    return TableSpec(
-        capacity=spec.cluster_capacity,
-        columns=spec.columns,
-        items=spec.items,
-        sampler=spec.sampler,
-        remover=spec.remover,
-        rate_limiter=spec.rate_limiter,
-        max_times_sampled=spec.max_times_sampled,
-        seed=spec.seed,
-    )
+    return structs.replace(spec, capacity=spec.cluster_capacity, cluster_capacity=None)

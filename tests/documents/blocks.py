@@ -9,6 +9,7 @@ A fenced block says in its first line what becomes of it:
   (`tests.documents.commands`);
 - `text printed`: what the block before it prints, `...` for what may differ;
 - `json`, `toml`, `yaml`: read by a parser;
+- `ts`: run by a test of the client that it is about (`clients/javascript/test/readme.test.ts`);
 - `text`: for the eye. `file=NAME` behind any of them saves it in the reader's folder.
 
 A block that is indented is for the eye; where it names our commands, they are looked up, too.
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 KINDS = (
     "python", "sh", "sh server", "sh slow", "sh elsewhere", "text", "text printed",
-    "json", "toml", "yaml", "{eval-rst}", "{toctree}",
+    "json", "toml", "yaml", "ts", "{eval-rst}", "{toctree}",
 )  # fmt: skip
 _INDENTED = "indented"
 
@@ -51,10 +52,10 @@ class Block:
 
 def documents() -> list[Path]:
     """Return all Markdown files that people read."""
-    folders = ("docs", "examples", "benchmarks", "docker", "tests", "agent_client", "replay_server",
-               "replay_wire")  # fmt: skip
+    folders = ("docs", "examples", "benchmarks", "docker", "tests", "clients", "agent_client",
+               "replay_server", "replay_wire")  # fmt: skip
     found = [path for folder in folders for path in (ROOT / folder).rglob("*.md")]
-    return sorted([*ROOT.glob("*.md"), *found])
+    return sorted([*ROOT.glob("*.md"), *(p for p in found if "node_modules" not in p.parts)])
 
 
 def blocks(document: Path) -> list[Block]:

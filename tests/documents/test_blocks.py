@@ -1,8 +1,10 @@
 """Every block of code in a document is run, or held against what is there; none is overlooked."""
 
+import re
+
 import pytest
 
-from tests.documents.blocks import KINDS, Block, blocks, documents
+from tests.documents.blocks import KINDS, ROOT, Block, blocks, documents
 from tests.documents.commands import mistakes, parse
 
 ALL = [block for document in documents() for block in blocks(document)]
@@ -25,6 +27,13 @@ def test_the_commands_of_a_block_exist(block: Block):
 @pytest.mark.parametrize("block", DATA, ids=str)
 def test_data_in_a_block_can_be_read(block: Block):
     parse(block.kind, block.code)
+
+
+def test_every_target_of_make_that_is_announced_has_a_rule():
+    makefile = (ROOT / "Makefile").read_text()
+    announced = re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)[0].split()
+
+    assert [t for t in announced if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_client.distributed.initial_priorities import PrioritizedSteps, UnprioritizedSteps
+from agent_client.distributed.initial_priorities import (
+    ActedStep,
+    PrioritizedSteps,
+    UnprioritizedSteps,
+)
 
 DISCOUNT = 0.9
 REWARDS = [1.0, -2.0, 4.0, 0.5, 3.0]
@@ -47,13 +51,15 @@ def play(n_step: int, *, terminated: bool = False, truncated: bool = False) -> T
     for t, reward in enumerate(REWARDS):
         is_last = t == len(REWARDS) - 1
         steps.append(
-            t,
-            f"o{t + 1}",
-            reward,
-            terminated=terminated and is_last,
-            truncated=truncated and is_last,
-            value=VALUES[t] - 1.0,
-            next_value=VALUES[t + 1],
+            ActedStep(
+                action=t,
+                observation=f"o{t + 1}",
+                reward=reward,
+                terminated=terminated and is_last,
+                truncated=truncated and is_last,
+                value=VALUES[t] - 1.0,
+                next_value=VALUES[t + 1],
+            )
         )
     return taken
 
@@ -104,11 +110,11 @@ def test_a_new_episode_has_nothing_of_one_that_was_left() -> None:
     taken = Taken()
     steps = PrioritizedSteps(taken, n_step=2, discount=0.5, epsilon_priority=0.0)
     steps.begin("a0")
-    steps.append(0, "a1", 100.0, terminated=False, truncated=False, value=0.0, next_value=0.0)
+    steps.append(ActedStep(0, "a1", 100.0, False, False, value=0.0, next_value=0.0))
 
     steps.begin("b0")
-    steps.append(1, "b1", 1.0, terminated=False, truncated=False, value=0.0, next_value=0.0)
-    steps.append(2, "b2", 1.0, terminated=True, truncated=False, value=0.0, next_value=9.0)
+    steps.append(ActedStep(1, "b1", 1.0, False, False, value=0.0, next_value=0.0))
+    steps.append(ActedStep(2, "b2", 1.0, True, False, value=0.0, next_value=9.0))
 
     assert [step[0] for step in taken.steps] == [1, 2]
     assert taken.priorities == [1.5, 1.0]
@@ -121,9 +127,7 @@ def test_an_observation_that_the_environment_reuses_stays_what_it_was() -> None:
     steps.begin(observation)
     for t in range(3):
         observation += 1.0
-        steps.append(
-            t, observation, 0.0, terminated=t == 2, truncated=False, value=0.0, next_value=0.0
-        )
+        steps.append(ActedStep(t, observation, 0.0, t == 2, False, value=0.0, next_value=0.0))
 
     assert [step[1].tolist() for step in taken.steps] == [[1, 1], [2, 2], [3, 3]]
 
@@ -133,7 +137,7 @@ def test_rewards_are_clipped_before_they_count() -> None:
     steps = PrioritizedSteps(taken, n_step=2, discount=0.5, epsilon_priority=0.25, reward_limit=1.0)
     steps.begin("o0")
     for reward in (-2.0, 4.0):
-        steps.append(0, "o", reward, terminated=False, truncated=False, value=3.0, next_value=8.0)
+        steps.append(ActedStep(0, "o", reward, False, False, value=3.0, next_value=8.0))
 
     # -1 + 0.5 * 1 + 0.25 * 8 - 3 = -1.5
     assert taken.steps[0][2] == -1.0
@@ -145,7 +149,7 @@ def test_without_values_steps_are_handed_on_at_once_and_bear_no_priority() -> No
     steps = UnprioritizedSteps(taken, reward_limit=2.0)
 
     steps.begin("o0")
-    steps.append(4, "o1", 9.0, terminated=False, truncated=True, value=0.0, next_value=0.0)
+    steps.append(ActedStep(4, "o1", 9.0, False, True, value=0.0, next_value=0.0))
 
     assert taken.begun == ["o0"]
     assert taken.steps == [(4, "o1", 2.0, False, True)]
