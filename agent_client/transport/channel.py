@@ -14,7 +14,6 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import httpx
-import stamina
 
 from agent_client.errors import InvalidReplyError, ServerUnavailableError, ServerUnreachableError
 from agent_client.transport.connection_pool import Origin
@@ -167,6 +166,10 @@ class Channel:
             return call_once()
         except (ServerUnreachableError, ServerUnavailableError) as error:
             failure = error
+
+        # Imported here: it takes a tenth of the client's start, and most clients never need it.
+        import stamina
+
         for attempt in stamina.retry_context(
             on=RetryRule(repeatable=repeatable, deadline=deadline),
             attempts=self._patience.attempts,
