@@ -110,6 +110,9 @@ class ReplayConfig:
         256, "environment steps between rounds of learner steps", COUNT
     )
     updates_per_round: int = hyperparameter(128, "learner steps in a round", COUNT)
+    batches_per_request: int = hyperparameter(
+        8, "batches drawn at once, ahead of the learner: of many small ones each costs less", COUNT
+    )
     learning_starts: int = hyperparameter(1_000, "steps in the table before learning begins", COUNT)
     replay_capacity: int = hyperparameter(100_000, "steps that the table holds", COUNT)
     reward_limit: float = hyperparameter(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent_client.batches.draws import Layout
 from agent_client.environments import Environment
 from agent_client.fresh_draws import BothRows, FreshDraws
+from agent_client.learning.config import ReplayConfig
 from agent_client.observations import drawn_columns
 from agent_client.prefetcher import Prefetcher
 from agent_client.replay_access import BatchSource, EpisodeWriter
@@ -121,11 +122,14 @@ def open_replay(
                 layout=layout,
                 timeout_s=settings.patience,
             )
+        batches = batches_at_once(run.config)
         return stack.enter_context(
             Prefetcher(
                 client,
                 table,
                 run.config.batch_size,
+                depth=2 * batches,
+                batches=batches,
                 beta=beta,
                 columns=columns,
                 layout=layout,
@@ -134,6 +138,15 @@ def open_replay(
         )
 
     return RunReplay(writer, open_batches)
+
+
+def batches_at_once(config: ReplayConfig) -> int:
+    """Return how many batches a run draws in one request; the next are drawn while they are used.
+
+    Horgan et al. (2018, appendix) kept 16 ahead. Where steps go after so many draws it is one:
+    what is drawn ahead and never used is lost.
+    """
+    return 1 if config.max_times_sampled else config.batches_per_request
 
 
 def _step_writer(rows: RowSink, settings: TrainSettings) -> StepWriter:
