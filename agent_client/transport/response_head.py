@@ -17,7 +17,7 @@ __all__ = ["ResponseHead", "parse_chunk_size", "parse_response_head"]
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: ([^\r\n\0]*))?")
 _HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*?)[ \t]*")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
-_DECIMAL: Final = re.compile(rb"\d{1,18}")
+_DECIMAL: Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class ResponseHead:
         return not (method == "HEAD" or self.status < 200 or self.status in (204, 304))
 
 
-@lru_cache(maxsize=64)  # answers to the same request within a second have the same head
 def parse_response_head(head: bytes) -> ResponseHead:
     """Return the parsed head.
 
@@ -63,34 +62,22 @@ def parse_response_head(head: bytes) -> ResponseHead:
     if status_line is None:
         raise httpx.RemoteProtocolError(f"not an HTTP/1.1 status line: {lines[0][:80]!r}")
     minor_version, status, reason = status_line.groups()
-    headers: list[tuple[bytes, bytes]] = []
-    connection = b""
-    length: bytes | None = None
-    encoding: bytes | None = None
-    for line in lines[1:]:
-        header = _HEADER.fullmatch(line)
-        if header is None:
-            raise httpx.RemoteProtocolError(f"not an HTTP header: {line[:80]!r}")
-        name, value = header.groups()
-        headers.append((name, value))
-        match name.lower():
-            case b"content-length":
-                length = value if length is None else length + b"," + value
-            case b"transfer-encoding":
-                encoding = value if encoding is None else encoding + b"," + value
-            case b"connection":
-                connection += b"," + value.lower()
-    if encoding is not None and encoding.lower() != b"chunked":
+    headers = [_parse_header(line) for line in lines[1:]]
+    fields: dict[str, str] = {}
+    for _, _, name, text in headers:
+        fields[name] = f"{fields[name]}, {text}" if name in fields else text
+    length, encoding = fields.get("content-length"), fields.get("transfer-encoding")
+    if encoding is not None and encoding.lower() != "chunked":
         raise httpx.RemoteProtocolError(f"transfer encoding {encoding[:80]!r} is not understood")
     if encoding is not None and length is not None:
         raise httpx.RemoteProtocolError("both Content-Length and Transfer-Encoding came")
-    options = {option.strip() for option in connection.split(b",")}
+    options = {option.strip() for option in fields.get("connection", "").lower().split(",")}
     return ResponseHead(
         status=int(status),
         reason=reason or b"",
-        headers=tuple(headers),
-        fields=_by_name(headers),
-        keep_alive=b"close" not in options if minor_version == b"1" else b"keep-alive" in options,
+        headers=tuple((raw_name, raw_value) for raw_name, raw_value, _, _ in headers),
+        fields=fields,
+        keep_alive="close" not in options if minor_version == b"1" else "keep-alive" in options,
         is_chunked=encoding is not None,
         content_length=None if length is None else _parse_length(length),
     )
@@ -108,18 +95,24 @@ def parse_chunk_size(line: bytes) -> int:
     return int(found[1], 16)
 
 
-def _parse_length(value: bytes) -> int:
+@lru_cache(maxsize=256)  # all but one or two lines of a server's answers are the same
+def _parse_header(line: bytes) -> tuple[bytes, bytes, str, str]:
+    """Return a header's name and value, as they came and as text, the name in lower case.
+
+    Raises:
+        httpx.RemoteProtocolError: it is none.
+    """
+    header = _HEADER.fullmatch(line)
+    if header is None:
+        raise httpx.RemoteProtocolError(f"not an HTTP header: {line[:80]!r}")
+    name, value = header.groups()
+    return name, value, name.decode("ascii").lower(), value.decode("latin-1")
+
+
+def _parse_length(value: str) -> int:
     """Return a Content-Length, which may be repeated but must not change."""
-    lengths = {part.strip() for part in value.split(b",")}
+    lengths = {part.strip(" \t") for part in value.split(",")}
     length = lengths.pop()
     if lengths or _DECIMAL.fullmatch(length) is None:
         raise httpx.RemoteProtocolError(f"not a content length: {value[:80]!r}")
     return int(length)
-
-
-def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
