@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent_client.algorithms import load_algorithm
 from agent_client.environments import make_environment
-from agent_client.runs.checkpoint import load_best_weights
+from agent_client.runs.checkpoint import load_weights
 from agent_client.runs.folder import RunFolder
 from agent_client.runs.settings import run_config_from
 from agent_client.tasks.maze_trials import MazeTrials, try_starts, unseen_starts
@@ -27,7 +27,7 @@ def trials_of(folder: RunFolder) -> MazeTrials:
     network = algorithm.make_network(
         environment.observation_space, environment.action_space, run.config
     )
-    load_best_weights(folder.checkpoint, network)
+    load_weights(folder.checkpoint, "best", network)
     return try_starts(environment, algorithm.greedy_policy(network), unseen_starts(environment))
 
 

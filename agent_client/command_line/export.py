@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from agent_client.command_line.options import CONTEXT_SETTINGS, config_option
-from agent_client.runs.folder import RunFolder
+from agent_client.command_line.options import CONTEXT_SETTINGS, config_option, weights_option
+from agent_client.runs.folder import RunFolder, Weights
 from agent_client.runs.settings import run_config_from
 
 
@@ -27,9 +27,10 @@ from agent_client.runs.settings import run_config_from
     metavar="N",
     help="Compare at so many.",
 )
+@weights_option
 @config_option
-def export(run_dir: Path, out: Path, format_name: str, observations: int) -> int:
-    """Write the greedy policy of a run's best weights to OUT, proven to act the same.
+def export(run_dir: Path, out: Path, format_name: str, observations: int, weights: Weights) -> int:
+    """Write the greedy policy of a run's weights to OUT, proven to act the same.
 
     Observations in, actions out, both with a leading batch axis. Needs the extra "export" for ONNX.
     Exit 1, and no file, where it acts otherwise than the run's own policy.
@@ -42,11 +43,11 @@ def export(run_dir: Path, out: Path, format_name: str, observations: int) -> int
 
     folder = RunFolder(run_dir)
     run = run_config_from(folder.read_config())
-    saved = load_policy(run, folder, run.settings.seed)
+    saved = load_policy(run, folder, run.settings.seed, weights=weights)
     compared = visited_observations(
         saved.environment, saved.policy, observations, run.settings.seed
     )
-    about = {"environment": run.settings.env, "algorithm": run.algorithm}
+    about = {"environment": run.settings.env, "algorithm": run.algorithm, "weights": weights}
     try:
         carry_out(saved.policy, saved.exportable, compared, out, format_name, about)
     except OSError as error:

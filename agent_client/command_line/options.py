@@ -17,7 +17,7 @@ import click
 
 from agent_client.algorithms import CONFIGS
 from agent_client.run_errors import RunFolderError
-from agent_client.runs.folder import RunFolder
+from agent_client.runs.folder import RunFolder, Weights
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Settings = TypeVar("Settings")
@@ -97,6 +97,17 @@ def resume_option(command: Command) -> Command:
         is_eager=True,
         callback=_read_resumed_run,
         help="Go on with the run in this folder.",
+    )(command)
+
+
+def weights_option(command: Command) -> Command:
+    """Give a command ``--weights``, which of a run's weights it is about."""
+    return click.option(
+        "--weights",
+        type=click.Choice(typing.get_args(Weights)),
+        default="best",
+        show_default=True,
+        help="Those that did best while training, or the last checkpoint's.",
     )(command)
 
 

@@ -15,14 +15,14 @@ from rich.console import Console
 from agent_client.command_line.distributed import act, learn
 from agent_client.command_line.exits import BAD_USAGE, FAILED, INTERRUPTED, complain
 from agent_client.command_line.export import export
-from agent_client.command_line.options import CONTEXT_SETTINGS, config_option
+from agent_client.command_line.options import CONTEXT_SETTINGS, config_option, weights_option
 from agent_client.command_line.plot import plot
 from agent_client.command_line.record import record
 from agent_client.command_line.run_request import report, run_asked_for, run_options
 from agent_client.command_line.tune import tune
 from agent_client.errors import ReplayClientError
 from agent_client.run_errors import RunError, RunRequestError
-from agent_client.runs.folder import RunFolder
+from agent_client.runs.folder import RunFolder, Weights
 from agent_client.runs.settings import TrainSettings, run_config_from
 
 
@@ -69,9 +69,12 @@ def train(context: click.Context, /, **options: Any) -> int:
     "--seed", type=click.IntRange(min=0), metavar="N", help="Of the episodes.  [default: the run's]"
 )
 @click.option("--json", is_flag=True, help="Print evaluation.json instead of a table.")
+@weights_option
 @config_option
-def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> int:
-    """Play greedy episodes with the best weights of a run; writes its evaluation.json.
+def evaluate(
+    run_dir: Path, episodes: int, seed: int | None, weights: Weights, *, json: bool
+) -> int:
+    """Play greedy episodes with the weights of a run; writes its evaluation.json.
 
     Each option is also AGENT_CLIENT_<OPTION> in the environment and a key of --config's file.
     """
@@ -81,7 +84,7 @@ def evaluate(run_dir: Path, episodes: int, seed: int | None, *, json: bool) -> i
     folder = RunFolder(run_dir)
     run = run_config_from(folder.read_config())
     seed = run.settings.seed if seed is None else seed
-    evaluation = evaluate_run(run, folder, episodes, seed)
+    evaluation = evaluate_run(run, folder, episodes, seed, weights)
     if json:
         click.echo(evaluation.to_json(), nl=False)
     else:

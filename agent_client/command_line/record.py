@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from agent_client.command_line.options import CONTEXT_SETTINGS, config_option
-from agent_client.runs.folder import RunFolder
+from agent_client.command_line.options import CONTEXT_SETTINGS, config_option, weights_option
+from agent_client.runs.folder import RunFolder, Weights
 from agent_client.runs.settings import run_config_from
 
 
@@ -29,9 +29,10 @@ from agent_client.runs.settings import run_config_from
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Of the episodes.  [default: the run's]"
 )
+@weights_option
 @config_option
-def record(run_dir: Path, out: Path, episodes: int, seed: int | None) -> int:
-    """Show greedy episodes with the best weights of a run as moving pictures.
+def record(run_dir: Path, out: Path, episodes: int, seed: int | None, weights: Weights) -> int:
+    """Show greedy episodes with the weights of a run as moving pictures.
 
     They are those that evaluate plays first. MP4 needs the extra "video".
     Each option is also AGENT_CLIENT_<OPTION> in the environment and a key of --config's file.
@@ -46,7 +47,7 @@ def record(run_dir: Path, out: Path, episodes: int, seed: int | None) -> int:
     folder = RunFolder(run_dir)
     run = run_config_from(folder.read_config())
     seed = run.settings.seed if seed is None else seed
-    saved = load_policy(run, folder, seed, render_mode=RENDER_MODE)
+    saved = load_policy(run, folder, seed, weights=weights, render_mode=RENDER_MODE)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
     recording = carry_out(saved.environment, saved.policy, seeds, out)
     returns = ", ".join(f"{value:g}" for value in recording.returns)

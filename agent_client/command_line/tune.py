@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from agent_client.command_line.exits import INTERRUPTED, complain
 from agent_client.command_line.options import (
     CONTEXT_SETTINGS,
     config_option,
@@ -112,17 +113,20 @@ def tune(
     folder = StudyFolder(out or Path("studies") / name)
     with folder.to_itself(), ExitStack() as stack:
         opened = open_study(folder, study, run, space)
-        url = settings.server or stack.enter_context(EmbeddedServer()).url
-        served = dataclasses.replace(run, settings=dataclasses.replace(settings, server=url))
-        tuning = Tuning(folder, study, served, hyperparameters, space, trials)
         try:
+            url = settings.server or stack.enter_context(EmbeddedServer()).url
+            served = dataclasses.replace(run, settings=dataclasses.replace(settings, server=url))
+            tuning = Tuning(folder, study, served, hyperparameters, space, trials)
             if jobs == 1:
                 work(tuning)
             else:
                 work_at_once(tuning, jobs)
         except KeyboardInterrupt:
-            click.echo(f"{len(finished(opened))} trials are kept in {folder.path}", err=True)
-            raise
+            complain(
+                f"interrupted; the study in {folder.path} keeps {len(finished(opened))} of "
+                f"{trials} trials, and the same command goes on with it"
+            )
+            return INTERRUPTED
         finally:
             written = write_report(opened, folder, space)
         Console().print(trials_table(finished(opened)))

@@ -21,6 +21,7 @@ class DQN:
     """Makes agents that choose among actions 0, 1, 2, ... by their values."""
 
     figures: Final = ("epsilon", "loss", "mean_value", "gradient_norm")
+    network_name: Final = "online"
 
     def build(
         self,

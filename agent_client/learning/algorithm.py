@@ -155,6 +155,10 @@ class Algorithm(Protocol[ConfigT]):
     def figures(self) -> tuple[str, ...]:
         """Names of what its agents tell of exploration and learning: columns of the metrics."""
 
+    @property
+    def network_name(self) -> str:
+        """Name of an agent's ``network`` among its ``modules``."""
+
     def build(
         self,
         observation_space: spaces.Space[Any],

@@ -120,13 +120,18 @@ def replay_of(path: Path) -> ReplayCheckpoint | None:
         raise CheckpointError(path, f"cannot be read: {error}") from error
 
 
-def load_best_weights(path: Path, network: nn.Module) -> None:
-    """Copy the best weights of the checkpoint at ``path`` into ``network``.
+def load_weights(path: Path, name: str, network: nn.Module) -> None:
+    """Copy weights of the checkpoint at ``path`` into ``network``.
+
+    Args:
+        path: the checkpoint's folder.
+        name: which weights, by the name that the agent gives them.
+        network: of the same architecture; changed in place.
 
     Raises:
         CheckpointError: there is none, it cannot be read, or it is of another architecture.
     """
-    _load_weights(_whole(path), "best", network)
+    _load_weights(_whole(path), name, network)
 
 
 def _neighbour(path: Path, suffix: str) -> Path:

@@ -6,6 +6,7 @@
     tracker/             what the experiment tracker writes
     learning_curve.png   drawn at the end from metrics.csv
     evaluation.json      greedy episodes with the best weights
+    evaluation-last.json the same with those of the last checkpoint, where somebody asked for it
     replay/              of a deterministic run: its own server's checkpoint of the replay memory
 
 Else the replay memory is not in here: it stays with the replay server. A run that is taken up
@@ -18,11 +19,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import tomli_w
 
 from agent_client.run_errors import RunFolderError
+
+Weights: TypeAlias = Literal["best", "last"]
+"""Which of a run's weights: those that did best in evaluations, or the last checkpoint's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,13 @@ class RunFolder:
     @property
     def evaluation(self) -> Path:
         """The final evaluation."""
-        return self.path / "evaluation.json"
+        return self.evaluation_of("best")
+
+    def evaluation_of(self, weights: Weights) -> Path:
+        """Return the file of the greedy episodes with some of the weights."""
+        return self.path / (
+            "evaluation.json" if weights == "best" else f"evaluation-{weights}.json"
+        )
 
     def require_unused(self) -> None:
         """Refuse a folder that holds anything, so that no run is overwritten.

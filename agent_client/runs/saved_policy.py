@@ -1,4 +1,4 @@
-"""The policy that a run ended with: its best weights, in an environment to act in."""
+"""A policy that a run has left: its best weights or its last, in an environment to act in."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import torch
 from agent_client.algorithms import load_algorithm
 from agent_client.environments import Environment
 from agent_client.learning.algorithm import Exportable, Policy
-from agent_client.runs.checkpoint import load_best_weights
-from agent_client.runs.folder import RunFolder
+from agent_client.runs.checkpoint import load_weights
+from agent_client.runs.folder import RunFolder, Weights
 from agent_client.runs.parts import run_environment, said_of_the_environment
 from agent_client.runs.settings import RunConfig
 
@@ -19,7 +19,7 @@ class SavedPolicy:
 
     Attributes:
         environment: of the run, in no episode.
-        policy: the greedy one of the best weights.
+        policy: the greedy one of the weights.
         exportable: the same as a module of tensors.
     """
 
@@ -29,14 +29,20 @@ class SavedPolicy:
 
 
 def load_policy(
-    run: RunConfig, folder: RunFolder, seed: int, *, render_mode: str | None = None
+    run: RunConfig,
+    folder: RunFolder,
+    seed: int,
+    *,
+    weights: Weights = "best",
+    render_mode: str | None = None,
 ) -> SavedPolicy:
-    """Return the policy of a run's best weights.
+    """Return the policy of some of a run's weights.
 
     Args:
         run: configuration of the run.
         folder: of the run.
         seed: of the environment's action space.
+        weights: which of them.
         render_mode: as ``make_environment``.
 
     Raises:
@@ -50,5 +56,6 @@ def load_policy(
         network = algorithm.make_network(
             environment.observation_space, environment.action_space, run.config
         )
-    load_best_weights(folder.checkpoint, network)
+    name = algorithm.network_name if weights == "last" else weights
+    load_weights(folder.checkpoint, name, network)
     return SavedPolicy(environment, algorithm.greedy_policy(network), algorithm.exportable(network))

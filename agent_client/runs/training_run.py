@@ -25,7 +25,7 @@ from agent_client.reporting.metrics import MetricsLog, read_metrics
 from agent_client.reporting.progress import ProgressDisplay
 from agent_client.reporting.trackers import open_tracker
 from agent_client.runs.checkpoint import ReplayCheckpoint, load_checkpoint, replay_of
-from agent_client.runs.folder import RunFolder
+from agent_client.runs.folder import RunFolder, Weights
 from agent_client.runs.interrupts import stop_on_signals
 from agent_client.runs.parts import (
     CheckpointAtEvaluations,
@@ -201,23 +201,26 @@ def finish(
     )
 
 
-def evaluate_run(run: RunConfig, folder: RunFolder, episodes: int, seed: int) -> Evaluation:
-    """Play greedy episodes with a run's best weights and write its ``evaluation.json``.
+def evaluate_run(
+    run: RunConfig, folder: RunFolder, episodes: int, seed: int, weights: Weights = "best"
+) -> Evaluation:
+    """Play greedy episodes with a run's weights and write its ``evaluation.json``.
 
     Args:
         run: configuration of the run.
         folder: of the run.
         episodes: how many; at least one.
         seed: of the episodes; equal seeds bring equal returns.
+        weights: which of them; those of other than the best ones have a file of their own.
 
     Raises:
         UnsuitableEnvironmentError: the environment cannot be used.
         CheckpointError: the folder holds no weights, or they do not fit.
     """
-    saved = load_policy(run, folder, seed)
+    saved = load_policy(run, folder, seed, weights=weights)
     seeds = evaluation_seeds(seed, EpisodePurpose.EVALUATION, episodes)
     evaluation = evaluate(saved.environment, saved.policy, seeds)
-    evaluation.write(folder.evaluation)
+    evaluation.write(folder.evaluation_of(weights))
     return evaluation
 
 

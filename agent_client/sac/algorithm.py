@@ -20,6 +20,7 @@ class SAC:
     """Makes agents whose actions are numbers within bounds."""
 
     figures: Final = ("temperature", "entropy", "critic_loss", "policy_loss", "mean_value")
+    network_name: Final = "policy"
 
     def build(
         self,

@@ -64,6 +64,12 @@ class Pruning:
         """Tell of a trial."""
         self.pruned = False
         self._trial = trial
+        self._loop: Stoppable | None = None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody else asked the loop to stop, be it too late to make a difference."""
+        return self._loop is not None and self._loop.stop_requested and not self.pruned
 
     def on_step(self, loop: ObservedLoop) -> None:
         """Nothing to tell of single steps."""
@@ -75,9 +81,10 @@ class Pruning:
         """Tell the best return so far: a lucky evaluation keeps its weights, an unlucky none."""
         best = loop.progress.best_return
         self._trial.report(evaluation.mean_return if best is None else best, loop.progress.step)
-        if self._trial.should_prune():
+        stoppable: Stoppable = loop  # type: ignore[assignment]  # loops can be stopped
+        self._loop = stoppable
+        if self._trial.should_prune() and not stoppable.stop_requested:
             self.pruned = True
-            stoppable: Stoppable = loop  # type: ignore[assignment]  # loops can be stopped
             stoppable.stop_requested = True
 
 
@@ -92,7 +99,8 @@ def carry_out(study: optuna.Study, tuning: Tuning, trial: optuna.Trial) -> str:
     """Train, tell the study what came of it, and return that as one line.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM; the trial's values will be tried again.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the trial's values will be tried again, if it has
+            come to no end.
         RunError, ReplayClientError: the run failed; alike.
     """
     pruning = Pruning(trial)
@@ -123,4 +131,6 @@ def carry_out(study: optuna.Study, tuning: Tuning, trial: optuna.Trial) -> str:
         give_back(study, trial)
         raise KeyboardInterrupt
     study.tell(trial, result.evaluation.mean_return)
+    if pruning.is_interrupted:
+        raise KeyboardInterrupt
     return f"trial {trial.number}: {result.evaluation.mean_return:.2f} {steps}  ({values})"

@@ -10,6 +10,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
@@ -45,9 +48,10 @@ def work_at_once(tuning: Tuning, jobs: int) -> None:
     """
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_worker, args=(tuning,)) for _ in range(jobs)]
-    for worker in workers:
-        worker.start()
     try:
+        with _ctrl_c_held_back():
+            for worker in workers:
+                worker.start()
         for worker in workers:
             worker.join()
     except KeyboardInterrupt:
@@ -55,6 +59,29 @@ def work_at_once(tuning: Tuning, jobs: int) -> None:
         raise
     if any(worker.exitcode for worker in workers):
         raise RunError("a worker of the study failed; the same command goes on with it")
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let SIGINT wait for the end of a ``with`` block; processes that start in it get none.
+
+    Raises:
+        KeyboardInterrupt: at the end, if one came.
+    """
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    mask: set[int] = set()
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # its start lifts the mask, which is what is inherited
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _end(workers: "list[SpawnProcess]") -> None:
@@ -78,9 +105,9 @@ def _end(workers: "list[SpawnProcess]") -> None:
 def _worker(tuning: Tuning) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
-    signal.signal(signal.SIGTERM, _interrupt)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        signal.signal(signal.SIGTERM, _interrupt)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         work(tuning)
     except KeyboardInterrupt:
         return

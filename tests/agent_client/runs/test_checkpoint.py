@@ -14,7 +14,7 @@ from agent_client.dqn.config import DQNConfig
 from agent_client.dqn.network_choice import make_network
 from agent_client.learning.transitions import TransitionBatch
 from agent_client.run_errors import CheckpointError
-from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
+from agent_client.runs.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from agent_client.seeding import seed_everything
 from agent_client.training_progress import TrainingProgress
 
@@ -136,7 +136,7 @@ def test_best_weights_load_alone(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "checkpoint", agent, TrainingProgress())
     network = make_network((2,), 2, CONFIG)
 
-    load_best_weights(tmp_path / "checkpoint", network)
+    load_weights(tmp_path / "checkpoint", "best", network)
 
     assert set(next(network.parameters()).flatten().tolist()) == {0.25}
 

@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from agent_client.learning.transitions import TransitionBatch
 from agent_client.run_errors import CheckpointError
-from agent_client.runs.checkpoint import load_best_weights, load_checkpoint, save_checkpoint
+from agent_client.runs.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from agent_client.sac.agent import Agent
 from agent_client.sac.algorithm import SAC
 from agent_client.sac.config import SACConfig
@@ -66,7 +66,7 @@ def test_best_weights_load_alone_and_know_the_bounds(tmp_path: Path) -> None:
     elsewhere = spaces.Box(-1.0, 1.0, (2,), np.float32)
     network = SAC().make_network(spaces.Box(-1.0, 1.0, (3,), np.float32), elsewhere, CONFIG)
 
-    load_best_weights(tmp_path / "checkpoint", network)
+    load_weights(tmp_path / "checkpoint", "best", network)
 
     assert SAC().greedy_policy(network).action(OBSERVATION).tolist() == [2.0, 2.0]
 

@@ -40,6 +40,7 @@ class Trainer:
     def __init__(self) -> None:
         self.runs: list[RunConfig] = []
         self.before: Callable[[int], None] = lambda number: None
+        self.at_the_end: Callable[[Any], None] = lambda loop: None
 
     def __call__(
         self, run: RunConfig, folder: RunFolder, *, resume: bool, console: Any, observers: Any
@@ -55,6 +56,7 @@ class Trainer:
                 observer.on_evaluation(loop, Evaluation((progress.best_return,)))
             if loop.stop_requested:
                 return SimpleNamespace(progress=progress, evaluation=None)
+        self.at_the_end(loop)
         return SimpleNamespace(
             progress=progress, evaluation=Evaluation((float(run.config.n_step),))
         )
@@ -149,7 +151,10 @@ def test_what_ctrl_c_breaks_off_is_kept_out_and_tried_again(
 
     trainer.before = interrupt_the_third
     assert main(arguments) == 130
-    assert f"2 trials are kept in {tmp_path}" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"agent-client: interrupted; the study in {tmp_path} keeps 2 of 5 trials, "
+        "and the same command goes on with it\n"
+    )
     broken_off = study_in(tmp_path).trials[2]
     trainer.before = lambda number: None
 
@@ -159,6 +164,20 @@ def test_what_ctrl_c_breaks_off_is_kept_out_and_tried_again(
     retried = study_in(tmp_path).trials[3]
     assert retried.params == broken_off.params
     assert len(finished(study_in(tmp_path))) == 5
+
+
+def test_ctrl_c_that_comes_after_a_trials_last_step_ends_the_study_and_keeps_the_trial(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    def ask_to_stop(loop: Any) -> None:
+        loop.stop_requested = True  # as the handler of signals does
+
+    trainer.at_the_end = ask_to_stop
+
+    assert main(["tune", *SETTINGS, *TUNED, "--out", str(tmp_path), "--trials", "5"]) == 130
+
+    assert len(trainer.runs) == 1
+    assert [one.state for one in finished(study_in(tmp_path))] == [TrialState.COMPLETE]
 
 
 def test_a_trial_that_was_killed_is_tried_again(trainer: Trainer, tmp_path: Path) -> None:
@@ -253,6 +272,8 @@ def test_a_study_may_begin_with_any_default_that_it_could_come_to(algorithm: str
     assert len(start) >= 6
 
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="sends signals to groups")
+
 REAL = (
     "--env", "CartPole-v1", "--steps", "400", "--evaluation-period", "100", *TUNED,
     "--evaluation-episodes", "2", "--stop-return", "inf", "--set", "learning_starts=100",
@@ -260,31 +281,67 @@ REAL = (
 )  # fmt: skip
 
 
-@pytest.mark.slow
-def test_two_workers_train_for_real_and_ctrl_c_keeps_what_they_did(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "agent_client", "tune", *REAL, "--jobs", "2"]
-    command += ["--out", str(tmp_path)]
-    process = subprocess.Popen(
-        [*command, "--trials", "200"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+def in_the_foreground(command: list[str]) -> "subprocess.Popen[str]":
+    """Start a command in a process group of its own, as a shell does."""
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_at_a_terminal_keeps_what_was_done_and_tells_how_to_go_on(
+    jobs: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "agent_client", "tune", *REAL, "--jobs", str(jobs)]
+    command += ["--out", str(tmp_path)]
+    process = in_the_foreground([*command, "--trials", "200"])
     assert process.stdout is not None
     for _ in range(3):
         assert process.stdout.readline().startswith("trial ")
 
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # to all of the group, as a terminal does
     _, errors = process.communicate(timeout=60.0)
 
     assert process.returncode == 130, errors
     kept = len(finished(study_in(tmp_path)))
     assert kept >= 3
     assert not study_in(tmp_path).get_trials(states=[TrialState.RUNNING])
+    assert errors == (
+        f"agent-client: interrupted; the study in {tmp_path} keeps {kept} of 200 trials, "
+        "and the same command goes on with it\n"
+    )
     again = subprocess.run([*command, "--trials", str(kept + 2)], capture_output=True, timeout=120)
     assert again.returncode == 0, again.stderr
     assert len(finished(study_in(tmp_path))) == kept + 2
 
 
+@posix
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agent_client", "tune", *REAL, "--jobs", "2"]
+    process = in_the_foreground([*command, "--out", str(tmp_path), "--trials", "200"])
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60.0
+    while len(workers.read_text().split()) < 4:  # the server, a tracker of resources, and two
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60.0)
+
+    assert process.returncode == 130, errors
+    assert len(errors.splitlines()) == 1, errors
+    assert "keeps 0 of 200 trials" in errors
+
+
+@posix
+@pytest.mark.slow
 def test_workers_end_with_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "agent_client", "tune", *REAL, "--jobs", "2"]
     process = subprocess.Popen(
