@@ -5,7 +5,8 @@ too slow where hundreds come at once, and those who are to be told that there is
 longest. And neither loop bounds how many connections are still about their TLS handshake, of which
 nothing is known yet, not even that they speak TLS. Here as many as there are come in, and of those
 in their handshake the oldest goes where there are too many: whoever means it is through in a
-moment, and whoever does not can't keep the others out.
+moment, and whoever does not can't keep the others out. Where the system is about to give no more
+files, who comes is told so and sent away at once.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
+from replay_server.open_files import leaves_to_moments
 from replay_wire.messages import Limits
 
 __all__ = ["Acceptor"]
@@ -36,6 +39,7 @@ class Acceptor:
         make_protocol: Callable[[], asyncio.Protocol],
         tls: ssl.SSLContext | None,
         limits: Limits,
+        turn_away: Callable[[], bytes],
     ) -> None:
         """Begin.
 
@@ -44,12 +48,14 @@ class Acceptor:
             make_protocol: makes what a connection is given to.
             tls: what handshakes are made with; None is without TLS.
             limits: how many handshakes there may be, and how long each may take.
+            turn_away: returns what a client is told for whom no file is left.
         """
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._make_protocol = make_protocol
         self._tls = tls
         self._limits = limits
+        self._turn_away = turn_away
         self._begun: dict[asyncio.Task[None], None] = {}  # the oldest first
         self._again: asyncio.TimerHandle | None = None
         self._loop.add_reader(listener, self._accept)
@@ -89,6 +95,9 @@ class Acceptor:
                 self._again = self._loop.call_later(_PAUSE_S, self._go_on)
                 return
             connection.setblocking(False)
+            if not leaves_to_moments(connection.fileno()):
+                self._send_away(connection)
+                continue
             if self._tls is not None and len(self._begun) >= self._limits.max_handshakes:
                 oldest = next(iter(self._begun))
                 del self._begun[oldest]  # it ends a little later
@@ -96,6 +105,15 @@ class Acceptor:
             task = self._loop.create_task(self._take_in(connection))
             self._begun[task] = None
             task.add_done_callback(lambda task: self._begun.pop(task, None))
+
+    def _send_away(self, connection: socket.socket) -> None:
+        """Close a connection, after a word where it can be understood."""
+        answer = self._turn_away()
+        if self._tls is None:
+            with suppress(OSError):  # what does not go out at once does not go out
+                connection.send(answer)
+                connection.shutdown(socket.SHUT_WR)
+        connection.close()
 
     def _go_on(self) -> None:
         self._again = None

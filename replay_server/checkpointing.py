@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from replay_server.durability.checkpoints import CheckpointInfo, Checkpoints, Snapshot
@@ -46,20 +47,20 @@ class Checkpointing:
             snapshot = Snapshot.of(
                 self._service.tables.standing, self._service.parameters.snapshot()
             )
-            try:
+            with _told_of_the_disk():
                 return await asyncio.to_thread(checkpoints.write, name, snapshot)
-            except OSError as error:
-                raise StorageFullError(str(error)) from error
 
     def listed(self) -> list[CheckpointInfo]:
-        """Return what there is. Raises NoDataDirectoryError."""
-        return self._there().listed()
+        """Return what there is. Raises NoDataDirectoryError, StorageFullError."""
+        with _told_of_the_disk():
+            return self._there().listed()
 
     async def delete(self, name: str) -> None:
-        """Remove one. Raises NoDataDirectoryError, UnknownCheckpointError."""
+        """Remove one. Raises NoDataDirectoryError, UnknownCheckpointError, StorageFullError."""
         checkpoints = self._there()
         async with self._lock:
-            await asyncio.to_thread(checkpoints.delete, name)
+            with _told_of_the_disk():
+                await asyncio.to_thread(checkpoints.delete, name)
 
     async def restore(self, name: str) -> None:
         """Replace all tables and parameters by those of a checkpoint; meanwhile nothing is served.
@@ -72,7 +73,8 @@ class Checkpointing:
         checkpoints = self._there()
         async with self._lock:
             self._service.tables.check_open()
-            path = checkpoints.path_of(name)
+            with _told_of_the_disk():
+                path = checkpoints.path_of(name)
             with self._service.tables.away("restoring a checkpoint"):
                 try:
                     parameters = await asyncio.to_thread(checkpoints.parameters, path)
@@ -80,7 +82,8 @@ class Checkpointing:
                 except DataDirectoryError as error:
                     raise DamagedCheckpointError(str(error)) from error
                 try:
-                    await asyncio.to_thread(checkpoints.begin_restoring, path)
+                    with _told_of_the_disk():
+                        await asyncio.to_thread(checkpoints.begin_restoring, path)
                     await self._service.parameters.restore(parameters)
                 except BaseException:
                     self._keeper.discard(tables)
@@ -94,6 +97,15 @@ class Checkpointing:
         if self._checkpoints is None:
             raise NoDataDirectoryError
         return self._checkpoints
+
+
+@contextmanager
+def _told_of_the_disk() -> Iterator[None]:
+    """Tell of a disk that fails, or of files that can't be opened, as of one that is full."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFullError(str(error)) from error
 
 
 def restored(keeper: Keeper, checkpoints: Checkpoints, name: str) -> Sequence[StandingTable]:

@@ -270,6 +270,12 @@ class LimitedConfig(uvicorn.Config):
             **options,
         )
 
+    def turn_away(self) -> bytes:
+        """Return what a client is told for whose connection no file is left, and count it."""
+        self.requests.refused_connections[ErrorCode.UNAVAILABLE] += 1
+        detail = "as many files and connections are open as the system allows; try again later"
+        return _last_answer(ErrorCode.UNAVAILABLE, detail, self.encoded_headers)
+
 
 def _connection_class() -> type[asyncio.Protocol]:
     """Return the rules for uvicorn's faster parser where it is installed, else for the other."""

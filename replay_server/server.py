@@ -45,6 +45,8 @@ def serve(settings: ServerSettings) -> None:
     keep_one_arena()
     stop = _StopSignal()
     files = ReloadableFiles(settings)
+    limits = settings.limits
+    raise_file_limit(limits.max_connections)  # before tables are opened, which take some
     listener: socket.socket | None = None
     try:
         with stop.held_back():  # so that a socket file that was made is known to be ours
@@ -55,8 +57,7 @@ def serve(settings: ServerSettings) -> None:
             app = create_app(settings)
         files.tokens = app.state.tokens
         tls = files.tls
-        limits, requests = settings.limits, app.state.requests
-        raise_file_limit(limits.max_connections)
+        requests = app.state.requests
         config = LimitedConfig(
             app,
             limits,
@@ -156,7 +157,7 @@ class _Server(uvicorn.Server):
             return protocol
 
         listener.listen(config.backlog)
-        return Acceptor(listener, make_protocol, config.ssl, config.limits)
+        return Acceptor(listener, make_protocol, config.ssl, config.limits, config.turn_away)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_A_LOOK == 0:

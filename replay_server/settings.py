@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from replay_server.logs import LOG_FORMATS, LOG_LEVELS
+from replay_server.open_files import most_open_files, raise_limit
 from replay_wire.json_codec import MAX_JSON_ELEMENTS
 from replay_wire.messages import MAX_PARTS, Limits
 from replay_wire.specs import MAX_COLUMNS
@@ -36,7 +37,6 @@ _MAX_QUEUE_S: Final = 0.5
 _MAX_HANDSHAKES: Final = 256
 _HANDSHAKE_S: Final = 10.0
 _KEEP_ALIVE_S: Final = 75.0
-_UNLIMITED: Final = 1 << 20
 _SPARE_FILES: Final = 512  # beside connections: the farewells of those refused, tables, logs
 
 
@@ -146,26 +146,13 @@ class ClientSettings:
 
 def _most_connections() -> int:
     """Return how many connections the system lets this process have, beside its other files."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return _UNLIMITED
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return _UNLIMITED if hard == resource.RLIM_INFINITY else max(hard - _SPARE_FILES, hard // 2)
+    most = most_open_files()
+    return max(most - _SPARE_FILES, most // 2)
 
 
 def raise_file_limit(connections: int) -> None:
-    """Let this process have as many files open as connections need, where the system lets it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _SPARE_FILES
-    if resource.RLIM_INFINITY not in (soft, hard):
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    """Let this process have as many files open as the system lets it, or connections need."""
+    raise_limit(connections + _SPARE_FILES)
 
 
 def machine_memory_bytes() -> int:

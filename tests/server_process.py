@@ -18,6 +18,13 @@ sys.modules.update(httptools=None, uvloop=None)
 runpy.run_module("replay_server", run_name="__main__", alter_sys=True)
 """
 
+# As where `ulimit -n` lets a process have few files open, and no more at its own wish.
+_WITH_FEW_FILES = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))
+runpy.run_module("replay_server", run_name="__main__", alter_sys=True)
+"""
+
 
 class ServerProcess:
     """A server that serves once this object exists.
@@ -27,8 +34,10 @@ class ServerProcess:
         pid: of the process.
     """
 
-    def __init__(self, *options: str, fast: bool = True) -> None:
+    def __init__(self, *options: str, fast: bool = True, most_files: int | None = None) -> None:
         program = ["-m", "replay_server"] if fast else ["-c", _WITHOUT_FAST_PARTS]
+        if most_files is not None:
+            program = ["-c", _WITH_FEW_FILES.format(most_files)]
         self._process = subprocess.Popen(
             [sys.executable, *program, "serve", *options],
             cwd=_REPOSITORY,

@@ -60,12 +60,12 @@ def routes(service: ReplayService, checkpointing: Checkpointing) -> list[WireRou
         WireRoute(endpoint, handler, service, tag="checkpoints", errors=(none, *errors))
         for endpoint, handler, errors in (
             (endpoints.WRITE_CHECKPOINT, handlers.write_checkpoint, (full, away)),
-            (endpoints.LIST_CHECKPOINTS, handlers.list_checkpoints, ()),
+            (endpoints.LIST_CHECKPOINTS, handlers.list_checkpoints, (full,)),
             (
                 endpoints.RESTORE_CHECKPOINT,
                 handlers.restore_checkpoint,
                 (unknown, full, away),
             ),
-            (endpoints.DELETE_CHECKPOINT, handlers.delete_checkpoint, (unknown,)),
+            (endpoints.DELETE_CHECKPOINT, handlers.delete_checkpoint, (unknown, full)),
         )
     ]

@@ -114,10 +114,10 @@ class DataDirectory:
             self._reserve(_HEAD_BYTES, grows=True)
             files = TableFiles.make(folder, self._files, synced=self._power)
             kept = self._made(name, description, files)
-        except OSError as error:
-            raise StorageFullError(str(error)) from error
-        except BaseException:
+        except BaseException as error:
             self._files.remove_folder(folder)
+            if isinstance(error, OSError):
+                raise StorageFullError(str(error)) from error
             raise
         self._standing[kept.uid] = kept
         self._next_uid += 1
@@ -171,6 +171,8 @@ class DataDirectory:
             except BaseException:
                 for kept in changed:
                     kept.changes.clear()
+                    if kept.table.signature is None:
+                        kept.arrays.discard_columns()
                 raise
             failure = self._keep(changed, description)
         if failure is not None:

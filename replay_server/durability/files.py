@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from replay_server.errors import StorageFullError
 from replay_server.memory.arrays import AnyArray, Int64Array
+from replay_server.open_files import leaves_to_connections
 
 __all__ = ["Buffer", "Files"]
 
@@ -43,6 +44,18 @@ class Files:
     def open(self, path: Path) -> int:
         """Open a file to read and write, made empty if it is not there; return its descriptor."""
         return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+    def open_to_keep(self, path: Path) -> int:
+        """Do that for as long as a table stands.
+
+        Raises OSError where connections, and files that are open for a moment, would run short.
+        """
+        descriptor = self.open(path)
+        if leaves_to_connections(descriptor):
+            return descriptor
+        self.close(descriptor)
+        reason = "so many files are open that the rest is for connections; see ulimit -n"
+        raise OSError(errno.EMFILE, reason, str(path))
 
     def close(self, descriptor: int) -> None:
         """Close a descriptor."""

@@ -36,7 +36,7 @@ class SegmentFiles:
     def make(self, name: str, path: Path, header: bytes, nbytes: int) -> UInt8Array:
         """Make a segment's file, with its space reserved. Raises StorageFullError, OSError."""
         files = self._files
-        descriptor = files.open(path)
+        descriptor = files.open_to_keep(path)
         try:
             files.resize(descriptor, 0)
             files.write(descriptor, [header], 0)

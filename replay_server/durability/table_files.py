@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -70,9 +71,17 @@ class TableFiles(TableArrays):
         """Return a column, mapped.
 
         Raises:
-            StorageFullError, OSError: its file can't be made.
-            DataDirectoryError: it is there, and is another array's.
+            StorageFullError: its file can't be made.
+            OSError, DataDirectoryError: it should be there, and can't be used or is another's.
         """
+        try:
+            return self._made_column(name, shape, dtype)
+        except OSError as error:
+            if self._existing:
+                raise
+            raise StorageFullError(str(error)) from error
+
+    def _made_column(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
         path = column_path(self.folder, name)
         column = _MappedColumn(path, self._files, shape, dtype, make=not self._existing)
         try:
@@ -85,6 +94,15 @@ class TableFiles(TableArrays):
             raise
         self._mapped[name] = column
         return column.array
+
+    def discard_columns(self) -> None:
+        """Let go of columns that were made for rows which did not come in after all."""
+        for column in self._mapped.values():
+            column.close()
+            with suppress(OSError):  # a file that is left over is made anew
+                self._files.remove(column.path)
+        self._mapped.clear()
+        self.columns.clear()
 
     def make_segment(self, name: str, nbytes: int) -> AnyArray:
         """Return a segment of a compressed column, mapped.
@@ -226,16 +244,20 @@ class _MappedColumn:
         size = self._start + self._slots * self.row_bytes
         if not make:
             _check_npy(path, header, size)
-        self._descriptor = files.open(path)
-        if make:
-            files.resize(self._descriptor, 0)
-            files.write(self._descriptor, [header], 0)
-            files.resize(self._descriptor, size)
-        if self.row_bytes:
-            mapped = np.memmap(path, dtype, "r+", self._start, shape)
-            self.array: AnyArray = mapped.view(np.ndarray)
-        else:
-            self.array = np.zeros(shape, dtype)
+        self._descriptor = files.open_to_keep(path) if make else files.open(path)
+        try:
+            if make:
+                files.resize(self._descriptor, 0)
+                files.write(self._descriptor, [header], 0)
+                files.resize(self._descriptor, size)
+            if self.row_bytes:
+                mapped = np.memmap(path, dtype, "r+", self._start, shape)
+                self.array: AnyArray = mapped.view(np.ndarray)
+            else:
+                self.array = np.zeros(shape, dtype)
+        except BaseException:
+            self.close()
+            raise
 
     def reserve(self, stop: int) -> None:
         """Reserve space for the rows at slots below `stop`, of those there are."""

@@ -428,6 +428,75 @@ def test_what_a_failing_disk_refuses_leaves_the_tables_as_they_were(
     other.close()
 
 
+class _ScarceFiles(Files):
+    """Opens so many files more that tables may keep, and knows which are open."""
+
+    def __init__(self) -> None:
+        self.left = 1000
+        self.opened = set[int]()
+
+    def open_to_keep(self, path: Path) -> int:
+        if not self.left:
+            raise OSError(errno.EMFILE, "Too many open files")
+        self.left -= 1
+        return super().open_to_keep(path)
+
+    def open(self, path: Path) -> int:
+        descriptor = super().open(path)
+        self.opened.add(descriptor)
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        self.opened.remove(descriptor)
+        super().close(descriptor)
+
+
+@POWER
+def test_a_first_insert_that_gets_no_files_leaves_nothing_behind(tmp_path: Path, power: bool):
+    files = _ScarceFiles()
+    directory = open_directory(tmp_path, files, power=power)
+    standing = make(directory, "rows")
+    opened = set(files.opened)
+    files.left = 3
+
+    for _ in range(2):
+        files.left = 3
+        with pytest.raises(StorageFullError), directory.step((standing, Room(1, 1, 8))):
+            standing.table.insert({name: np.ones(1) for name in "abcde"})
+    assert files.opened == opened
+    assert not list(tmp_path.glob("tables/*/columns/*"))
+    assert standing.table.signature is None
+    files.left = 2
+    with directory.step((standing, Room(1, 1, 8))):
+        standing.table.insert({name: np.full(1, 7.0) for name in "xy"})
+
+    abandon(directory)
+    again = open_directory(tmp_path)
+    (recovered,) = again.tables
+    assert set(recovered.arrays.columns) == {"x", "y"}
+    assert recovered.arrays.columns["x"].max() == 7.0
+    again.close()
+
+
+def test_a_table_whose_files_can_not_be_made_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    directory = open_directory(tmp_path)
+    make(directory, "rows", "first")
+
+    def open_none(self: Files, path: Path) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Files, "open", open_none)
+        with pytest.raises(StorageFullError):
+            make(directory, "rows", "second")
+
+    assert [path.name[-5:] for path in tmp_path.glob("tables/*")] == ["first"]
+    make(directory, "rows", "second")
+    directory.close()
+
+
 def test_a_spec_that_a_failing_disk_refuses_is_not_shown(tmp_path: Path):
     files = _FailingFiles()
     directory = open_directory(tmp_path, files)
