@@ -34,6 +34,7 @@ WORDS: Final = (
     *("layout", "indexed", "stacked", "update", "after", "limit", "order", "key", "priority"),
     *("dtype", "shape", "data", "capacity", "remover", "rate_limiter", "max_times_sampled"),
     *("seed", "items", "sampler", "samples_per_insert", "error_buffer", "compression", "zstd"),
+    *("targets", "highest", "seen", "left", "smallest", "inserts", "ids", "cluster_capacity"),
     *DTYPES, *SPECS, "", "\0", "\ud7ff", "x" * 65,
 )  # fmt: skip
 SHAPES: Final = (

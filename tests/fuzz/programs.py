@@ -58,6 +58,22 @@ def _documents(name: str) -> Iterator[tuple[Endpoint, Any]]:
     yield endpoints.CHANGE_TABLE, {"rate_limiter": {"kind": "min_size", "min_size": 2}}
     yield endpoints.CHANGE_TABLE, {"max_times_sampled": 1}
     yield endpoints.CREATE_TABLE, SPECS[name]
+    yield from _documents_of_shards(columns, update)
+
+
+def _documents_of_shards(
+    columns: dict[str, Array], update: dict[str, Array]
+) -> Iterator[tuple[Endpoint, Any]]:
+    """Return what the parts of a cluster ask of a table."""
+    targets = Array.from_numpy(np.array([0.0, 0.4, 0.99]))
+    stamped = {"columns": columns, "writer": {"id": "v", "sequence": 3}}
+    gossip = {"highest": 8.0, "seen": 1.0}
+    yield endpoints.SHARD_INSERT, {"rows": stamped, "left": [1, 2], **gossip}
+    yield endpoints.SHARD_INSERT, {"rows": {"columns": columns}, **gossip}
+    yield endpoints.SHARD_DRAW, {"targets": targets, "update": update, "smallest": True, **gossip}
+    yield endpoints.SHARD_DRAW, {"targets": targets, "layout": "indexed", "columns": ["reward"]}
+    yield endpoints.SHARD_WRITERS, {"ids": ["w", "v", "nobody"], "left": 1}
+    yield endpoints.SHARD_RETRACT, {"inserts": {"w": 2, "v": 3}}
 
 
 def _of_parameters() -> Iterator[list[Request]]:
@@ -127,12 +143,17 @@ def waiting_programs() -> list[list[Request]]:
         parts = [{"table": t, "batch_size": 2, "timeout": 1} for t in (name, "rows")]
         more = {"rate_limiter": {"kind": "min_size", "min_size": 4}}
         change = _request(endpoints.CHANGE_TABLE, name, more)
+        share = _request(endpoints.SHARD_DRAW, name, of[endpoints.SHARD_DRAW])
+        part = _request(endpoints.SHARD_INSERT, name, of[endpoints.SHARD_INSERT])
         enders = (endpoints.RESET_TABLE, endpoints.DROP_TABLE)
         watched = (endpoints.ACTIVITY, endpoints.TABLE_ACTIVITY, endpoints.METRICS)
         programs += [
             [change, sample, insert],
             [sample, sample, insert],
             [insert, insert, sample],
+            [change, sample, part],
+            [part, share, share],
+            [share, part, replace(share, flags=HANGS_UP_FLAG)],
             [change, _request(endpoints.MIXED_SAMPLE, name, {"parts": parts}), insert],
             [change, replace(sample, flags=HANGS_UP_FLAG), insert],
             *([change, sample, _request(ender, name)] for ender in enders),

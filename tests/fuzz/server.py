@@ -67,7 +67,8 @@ class Server:
         self._changes = ExitStack()
         self._changes.enter_context(_going_by(self._loop))
         self.app = create_app(_Narrow(max_body_bytes=_BODY_BYTES, memory_limit_bytes=2 << 20))
-        vars(self.app.state.service.draws._gathers)["_threads"] = self._loop.threads
+        for drawing in (self.app.state.service.draws, self.app.state.service.shares):
+            vars(drawing._gathers)["_threads"] = self._loop.threads
         self.standing = Standing(self.app.state.service)
         self._documented = {
             (method.upper(), path): {int(status) for status in operation["responses"]}
