@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
+from typing import Final
 
 from replay_server.admission import Admission, Gone
 from replay_server.durability.keeper import Keeper, Room
@@ -23,10 +26,13 @@ from replay_wire.messages import (
     ScanReply,
     ScanRequest,
     UpdateReply,
+    WriterStamp,
 )
 from replay_wire.specs import MAX_KEY
 
 __all__ = ["Rows"]
+
+_HEARING_NOTHING: Final = nullcontext()
 
 
 class Rows:
@@ -48,7 +54,13 @@ class Rows:
         self._traffic = traffic
 
     async def insert(
-        self, name: str, request: InsertRequest, gone: Gone | None = None
+        self,
+        name: str,
+        request: InsertRequest,
+        gone: Gone | None = None,
+        *,
+        highest: float = 0.0,
+        marks: Sequence[str] = (),
     ) -> InsertReply:
         """Store rows, once the table's limiter lets it or the request's timeout is over.
 
@@ -56,6 +68,8 @@ class Rows:
             name: the table.
             request: the rows; its arrays must stay as they are until it is done.
             gone: tells when the client has gone; it is asked only while the request waits.
+            highest: a priority stored elsewhere, which counts as stored here once the rows are in.
+            marks: under what the writer's sequence is noted as well, as surely as the rows.
 
         Raises:
             RateLimitedError: the limiter still says no.
@@ -68,6 +82,9 @@ class Rows:
         stamp = request.writer
         done = None if stamp is None else served.table.recall(stamp.id, stamp.sequence)
         if done is not None:  # whatever its content is this time
+            if marks:
+                with self._keeper.step((served.standing, Room(0))):
+                    _note(served.table, marks, stamp)
             await self._keeper.settled()  # the first time may still be under way
             return InsertReply(keys=Array.from_numpy(done), duplicate=True)
         self._admission.check_wait(request.timeout)
@@ -88,8 +105,10 @@ class Rows:
             if served.table.signature is None:
                 self._tables.check_new_columns(served.table, columns)
             self._tables.check_growth(served, columns)
-            with self._keeper.step((served.standing, _room_for(served.table, columns))):
+            hearing = served.table.hearing(highest) if highest else _HEARING_NOTHING
+            with self._keeper.step((served.standing, _room_for(served.table, columns))), hearing:
                 keys, duplicate = served.table.insert(columns, *more)
+                _note(served.table, marks, stamp)
             return InsertReply(keys=Array.from_numpy(keys), duplicate=duplicate)
 
         def demand() -> Demand:
@@ -160,6 +179,12 @@ class Rows:
             more=more,
             previous=None if previous is None else Array.from_numpy(previous),
         )
+
+
+def _note(table: Table, marks: Sequence[str], stamp: WriterStamp | None) -> None:
+    for mark in marks:
+        assert stamp is not None
+        table.note(mark, stamp.sequence)
 
 
 def _room_for(table: Table, columns: Columns) -> Room:

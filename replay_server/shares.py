@@ -14,13 +14,13 @@ import numpy as np
 from replay_server.admission import Admission
 from replay_server.durability.keeper import Keeper
 from replay_server.gathers import Gathers
-from replay_server.memory.errors import InvalidArgumentError, StaleSequenceError
+from replay_server.memory.errors import InvalidArgumentError
 from replay_server.parts import Drawn, Part, decoded_update, wired
 from replay_server.rows import Rows
 from replay_server.tables import ServedTable, Tables
 from replay_server.traffic import Account
 from replay_wire.arrays import Array
-from replay_wire.messages import InsertRequest, Limits, SampleRequest, WriterStamp
+from replay_wire.messages import Limits, SampleRequest
 from replay_wire.sharding.messages import (
     RetractReply,
     RetractRequest,
@@ -63,12 +63,12 @@ class Shares:
         """Store rows at once. Raises what `Rows.insert` does, but for RateLimitedError."""
         served = self._tables.find(name)
         stamp = request.rows.writer
-        if stamp is not None:
-            for shard in request.left:
-                await self._note_departure(name, stamp, shard, request.rows)
-        self._hear(served, request.highest, request.seen)
-        rows = msgspec.structs.replace(request.rows, timeout=0.0)
-        reply = await self._rows.insert(name, rows)
+        reply = await self._rows.insert(
+            name,
+            msgspec.structs.replace(request.rows, timeout=0.0),
+            highest=_news(served, request.highest, request.seen),
+            marks=() if stamp is None else _marks(stamp.id, request.left),
+        )
         return ShardInsertReply(
             keys=reply.keys, duplicate=reply.duplicate, report=self._report(served)
         )
@@ -103,7 +103,7 @@ class Shares:
         with account.taking(part.reply_bytes):
             with self._keeper.step((served.standing, part.room)):
                 draw = served.table.draw_at(targets, update)
-                self._hear(served, request.highest, request.seen)
+                served.table.raise_highest(_news(served, request.highest, request.seen))
             is_drawn = len(draw.slots) == len(targets)
             asked = names if len(draw.slots) else []
             size = part.reply_bytes if asked else 0
@@ -152,26 +152,6 @@ class Shares:
                 deleted += (await self._rows.delete(name, Array.from_numpy(keys))).deleted
         return RetractReply(deleted=deleted)
 
-    async def _note_departure(
-        self, name: str, stamp: WriterStamp, shard: int, rows: InsertRequest
-    ) -> None:
-        """Note in the ledger, before anything else, that a writer comes from another shard."""
-        mark = WriterStamp(id=f"{stamp.id}{_LEFT}{shard}", sequence=stamp.sequence)
-        nothing = {
-            column: Array.from_numpy(array.to_numpy(f"columns.{column}")[:0])
-            for column, array in rows.columns.items()
-        }
-        try:
-            await self._rows.insert(name, InsertRequest(columns=nothing, writer=mark))
-        except StaleSequenceError:  # it came later: this is an old insert, sent again
-            return
-
-    def _hear(self, served: ServedTable, highest: float, seen: float) -> None:
-        """Take note of the highest priority elsewhere, unless the table was emptied since."""
-        table = served.table
-        if highest > table.max_priority >= seen:
-            table.raise_highest(highest)
-
     def _report(self, served: ServedTable, *, smallest: bool = False) -> ShardReport:
         table = served.table
         counted = table.limiter.counters()
@@ -194,3 +174,13 @@ class Shares:
             number = zlib.crc32(msgspec.json.encode(served.changed.document()))
             self._specs[served.name] = known = (served.changed, number)
         return known[1]
+
+
+def _marks(writer: str, left: list[int]) -> list[str]:
+    """Return under what it is noted that a writer comes from other shards."""
+    return [f"{writer}{_LEFT}{shard}" for shard in dict.fromkeys(left)]
+
+
+def _news(served: ServedTable, highest: float, seen: float) -> float:
+    """Return the highest priority elsewhere; 0 where the table was emptied since it was told."""
+    return highest if served.table.max_priority >= seen else 0.0

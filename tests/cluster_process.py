@@ -25,7 +25,10 @@ class GatewayThread:
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            create_gateway_app(directory, token=token), log_config=None, access_log=False
+            create_gateway_app(directory, token=token),
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,  # as a replay server's: tests may rest for a while
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replay_server.api.bodies import send_answer
-from replay_server.api.error_replies import problem
+from replay_server.api.error_replies import CHALLENGE, problem
 from replay_server.api.headers import RequestHeaders
 from replay_server.token_book import TokenBook
 from replay_wire.bearer import token_in
@@ -26,7 +26,6 @@ __all__ = ["CHALLENGE", "access_of", "guard_routes", "is_public_page", "refusal"
 
 logger = logging.getLogger(__name__)
 
-CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 _ROLE: Final = "replay_server.role"
 _PUBLIC_PAGES: Final = frozenset({"/", "/docs", "/openapi.json"})
 _PUBLIC_FOLDERS: Final = frozenset({"/assets", "/docs/assets"})

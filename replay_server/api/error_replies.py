@@ -17,7 +17,9 @@ from replay_wire.errors import (
 from replay_wire.messages import Problem
 from replay_wire.sharding.asks import RefusalError
 
-__all__ = ["problem", "problem_of", "retry_after"]
+__all__ = ["CHALLENGE", "headers_of", "problem", "problem_of", "retry_after"]
+
+CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,12 @@ def problem(code: ErrorCode, detail: str, **facts: Any) -> Problem:
         code=code,
         facts=facts,
     )
+
+
+def headers_of(found: Problem) -> list[tuple[bytes, bytes]]:
+    """Return the headers that go with a problem: what to show next time, or when to come again."""
+    challenge = [CHALLENGE] if found.code == ErrorCode.UNAUTHENTICATED else []
+    return [*challenge, *retry_after(found.status)]
 
 
 def retry_after(status: int) -> list[tuple[bytes, bytes]]:

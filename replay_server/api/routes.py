@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from replay_server.admission import Gone
 from replay_server.api import openapi
 from replay_server.api.bodies import ClientGoneError, client_gone, read_message, send_answer
-from replay_server.api.error_replies import problem_of, retry_after
+from replay_server.api.error_replies import headers_of, problem_of
 from replay_server.api.headers import RequestHeaders
 from replay_server.service import ReplayService
 from replay_server.traffic import Account
@@ -110,7 +110,7 @@ class WireRoute(APIRoute):
                 return  # nobody is left to answer
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem
                 problem = problem_of(error)
-                await answer(problem.status, problem, retry_after(problem.status))
+                await answer(problem.status, problem, headers_of(problem))
             else:
                 await self.answer(scope, send, headers, status, reply)
 

@@ -157,8 +157,10 @@ async def _pause(seconds: float, gone: Gone | None) -> None:
 def outcome_of(endpoint: Endpoint, answer: Answer) -> Outcome:
     """Return what an answer is: the reply, a Problem, or Lost; itself where it is no message."""
     if answer.status >= 400:
+        is_json = answer.headers.get(b"content-type") == MediaType.PROBLEM_JSON.encode()
+        form = msgspec.json if is_json else msgspec.msgpack  # as of a connection that is refused
         try:
-            document = msgspec.msgpack.decode(answer.body, type=dict[str, Any])
+            document = form.decode(answer.body, type=dict[str, Any])
         except msgspec.MsgspecError:
             return Lost(f"it answered {answer.status} without a problem", may_have_happened=True)
         problem = Problem.from_document(document)

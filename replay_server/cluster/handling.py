@@ -5,13 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from starlette.types import Receive, Scope
 
 from replay_server.api.headers import RequestHeaders
 from replay_server.api.routes import Call, Handler, WireRoute
 from replay_server.cluster.courier import Courier
+from replay_server.cluster.doorkeeper import Doorkeeper
 from replay_server.cluster.membership import Membership
 from replay_server.cluster.shards import ShardDirectory
 from replay_server.settings import ServerSettings
@@ -25,7 +26,11 @@ from replay_wire.sharding.asks import Ask, Lost, Outcome, Plan, RefusalError
 from replay_wire.sharding.cluster import Cluster, unavailable
 from replay_wire.sharding.members import Members
 
-__all__ = ["Asked", "Gateway", "GatewayRoute", "authorization_of", "good"]
+__all__ = ["Asked", "Gateway", "GatewayRoute", "good", "is_plain"]
+
+_MOST_AUTHORIZATION: Final = 1024
+_FIRST_PLAIN: Final = 0x20
+_DELETE: Final = 0x7F
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Gateway:
         cluster: what is known of the shards.
         courier: asks them.
         membership: says who they are.
+        doorkeeper: says whose requests are read.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Gateway:
         self.courier = Courier(ssl_context)
         own = None if token is None else bearer(token).encode()
         self.membership = Membership(directory, self.cluster, self.courier, own)
+        self.doorkeeper = Doorkeeper(self.cluster, self.courier, self.membership)
 
     async def run(self, call: Call, plan: Plan[Any]) -> Any:
         """Return the result of a plan, carried out with the token of whoever called."""
@@ -120,6 +127,7 @@ class GatewayRoute(WireRoute):
         errors: tuple[ErrorCode, ...] = (),
     ) -> None:
         """Describe the endpoint, as WireRoute does; a gateway may be `unavailable` at any time."""
+        self._gateway = gateway
         every = errors if endpoint.access.is_public else (*errors, ErrorCode.UNAVAILABLE)
         super().__init__(
             endpoint, handler, cast("Any", gateway), tag=tag, errors=tuple(dict.fromkeys(every))
@@ -128,15 +136,35 @@ class GatewayRoute(WireRoute):
     async def read(
         self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
     ) -> Any:
-        """Return the message and the token."""
-        message = await super().read(scope, receive, headers, account)
-        return Asked(message, authorization_of(scope))
+        """Return what is asked, and the token, once a shard has taken it.
+
+        Raises:
+            RefusalError: none does.
+        """
+        authorization = authorization_of(scope)
+        if not self.wire.access.is_public:
+            await self._gateway.doorkeeper.check(authorization)
+        message = await self.read_asked(scope, receive, headers, account)
+        return Asked(message, authorization)
+
+    async def read_asked(
+        self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
+    ) -> Any:
+        """Return the message."""
+        return await super().read(scope, receive, headers, account)
 
 
 def authorization_of(scope: Scope) -> bytes | None:
-    """Return the Authorization header of a request."""
+    """Return the Authorization header of a request; None for one that is no token's."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1 or len(found[0]) > _MOST_AUTHORIZATION or not is_plain(found[0]):
+        return None
+    return found[0]
+
+
+def is_plain(value: bytes) -> bool:
+    """Return whether what a client has sent can go on to a shard as a part of a line."""
+    return all(byte >= _FIRST_PLAIN and byte != _DELETE for byte in value)
 
 
 def good(found: Sequence[tuple[int, Outcome]], *, missing: ErrorCode | None = None) -> list[Any]:

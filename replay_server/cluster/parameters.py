@@ -11,13 +11,7 @@ from replay_server.api.head_as_get import is_head
 from replay_server.api.headers import RequestHeaders
 from replay_server.api.routes import Call
 from replay_server.cluster.courier import outcome_of
-from replay_server.cluster.handling import (
-    Asked,
-    Gateway,
-    GatewayRoute,
-    authorization_of,
-    good,
-)
+from replay_server.cluster.handling import Gateway, GatewayRoute, good, is_plain
 from replay_server.cluster.links import Answer
 from replay_server.traffic import Account
 from replay_wire import endpoints
@@ -25,7 +19,7 @@ from replay_wire.codec import Buffer
 from replay_wire.endpoints import PARAMETERS_VERSION_HEADER, Endpoint
 from replay_wire.errors import ErrorCode
 from replay_wire.messages import ParametersList, Problem
-from replay_wire.sharding.asks import Lost, RefusalError
+from replay_wire.sharding.asks import Lost, RefusalError, refusal
 from replay_wire.sharding.cluster import unavailable
 from replay_wire.sharding.homes import ranked
 
@@ -40,19 +34,19 @@ class _ParametersRoute(GatewayRoute):
     The `message` of its calls is the whole body, or the query and the line of If-None-Match.
     """
 
-    async def read(
+    async def read_asked(
         self, scope: Scope, receive: Receive, headers: RequestHeaders, account: Account
     ) -> Any:
         """Return the bytes, or which are wanted."""
         if self.wire.request is bytes:
             body = await read_bytes(receive, headers, self._service.limits.max_body_bytes, account)
-            content: Any = b"".join([chunk async for chunk in body.chunks])
-        else:
-            tags = [value for name, value in scope["headers"] if name == b"if-none-match"]
-            line = b"if-none-match: %s\r\n" % b", ".join(tags) if tags else b""
-            query = scope["query_string"].decode("latin-1")
-            content = (f"?{query}" if query else "", line)
-        return Asked(content, authorization_of(scope))
+            return b"".join([chunk async for chunk in body.chunks])
+        found = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        tags, query = b", ".join(found), scope["query_string"]
+        if not (is_plain(tags) and is_plain(query) and b" " not in query):
+            raise refusal(ErrorCode.INVALID_REQUEST, "query: expected plain text", field="query")
+        line = b"if-none-match: %s\r\n" % tags if tags else b""
+        return (f"?{query.decode('latin-1')}" if query else "", line)
 
     async def answer(
         self, scope: Scope, send: Send, headers: RequestHeaders, status: int, reply: Any

@@ -83,8 +83,9 @@ class _Growing:
             self.streams.clear()
         if redo.writer is not None:
             writer, sequence, keys = redo.writer
-            self.writers.pop(writer, None)
-            self.writers[writer] = (sequence, keys)
+            self._remember(writer, sequence, keys)
+        for mark, sequence in redo.marks:
+            self._remember(mark, sequence, range(0))
         if redo.streams is not None:
             name, streams, ends = redo.streams
             for stream, key in zip(streams, ends, strict=True):
@@ -94,6 +95,10 @@ class _Growing:
                     self.streams[name, stream] = key
         if redo.rows is not None:
             self.held_back.append((self.files.index["keys"][redo.rows[0]], redo))
+
+    def _remember(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
+        self.writers.pop(writer, None)
+        self.writers[writer] = (sequence, keys)
 
     def store_rows(self) -> None:
         """Store the rows that were in the journal, where they are there still.

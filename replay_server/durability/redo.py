@@ -142,6 +142,7 @@ class ChangeSet(Changes):
         self._touched: list[tuple[Sequence[str], Int64Array]] = []
         self._filled: list[tuple[str, int]] = []
         self._writer: tuple[str, int, Int64Array | range] | None = None
+        self._marks: list[tuple[str, int]] = []
         self._streams: tuple[str | None, Int64Array, Int64Array] | None = None
         self._rows: tuple[RingStorage, Int64Array, StoredRows] | None = None
 
@@ -157,6 +158,10 @@ class ChangeSet(Changes):
     def inserted_by(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
         """Note a writer's insert."""
         self._writer = (writer, sequence, keys)
+
+    def noted(self, mark: str, sequence: int) -> None:
+        """Note a mark."""
+        self._marks.append((mark, sequence))
 
     def streams_ended_at(self, writer: str | None, streams: Int64Array, keys: Int64Array) -> None:
         """Note the ends of streams."""
@@ -198,6 +203,8 @@ class ChangeSet(Changes):
         if self._writer is not None:
             writer, sequence, keys = self._writer
             document["writer"] = [writer, sequence, packed_keys(keys, blobs)]
+        if self._marks:
+            document["marks"] = self._marks
         if self._streams is not None:
             owner, streams, ends = self._streams
             document["streams"] = [owner, streams.tolist(), ends.tolist()]
@@ -225,6 +232,7 @@ class Redo:
         filled: names and values of arrays that were filled.
         touched: name, places [N] and values [N] of arrays that were changed there.
         writer: id, sequence and keys of an insert.
+        marks: sequences that were noted beside it.
         streams: writer, streams and their last keys.
         rows: slots [N] and columns NAME -> [N, ...] that the record itself holds.
         packed: of these slots, NAME -> lengths [N] and bytes of rows of compressed columns.
@@ -233,6 +241,7 @@ class Redo:
     filled: list[tuple[str, int]] = field(default_factory=list)
     touched: list[tuple[str, Int64Array, AnyArray]] = field(default_factory=list)
     writer: tuple[str, int, Int64Array | range] | None = None
+    marks: list[tuple[str, int]] = field(default_factory=list)
     streams: tuple[str | None, list[int], list[int]] | None = None
     rows: tuple[Int64Array, dict[str, AnyArray]] | None = None
     packed: dict[str, tuple[Int64Array, AnyArray]] = field(default_factory=dict)
@@ -254,6 +263,7 @@ class Redo:
         if "writer" in document:
             writer, sequence, keys = document["writer"]
             redo.writer = (writer, sequence, unpacked_keys(keys, reader))
+        redo.marks = [(mark, sequence) for mark, sequence in document.get("marks", ())]
         if "streams" in document:
             redo.streams = tuple(document["streams"])
         if "rows" in document:

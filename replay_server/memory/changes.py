@@ -33,6 +33,9 @@ class Changes:
     def inserted_by(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
         """Hear of a writer's last insert and the keys that it was answered."""
 
+    def noted(self, mark: str, sequence: int) -> None:
+        """Hear of a sequence that was noted among those of the writers."""
+
     def streams_ended_at(self, writer: str | None, streams: Int64Array, keys: Int64Array) -> None:
         """Hear of the last keys [N] of a writer's streams [N]; -1 where the episode is over."""
 

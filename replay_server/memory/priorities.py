@@ -49,6 +49,11 @@ class Priorities:
         """
         return checked_priorities(priorities, count, self._limit, field)
 
+    def heard(self, highest: float) -> None:
+        """Take note of a raw priority that was stored elsewhere, if it could be stored here."""
+        if highest <= self._limit:
+            self.highest = max(self.highest, highest)
+
     def smallest_mass(self) -> float:
         """Return the smallest mass above zero. The tree for it is made when first asked for."""
         if self._minima is None:

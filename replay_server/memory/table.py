@@ -7,7 +7,8 @@ call when, is `replay_server.service`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -191,8 +192,19 @@ class Table:
         return self._priorities.smallest_mass()
 
     def raise_highest(self, priority: float) -> None:
-        """Let `max_priority` be this at the least: it was stored elsewhere."""
-        self._priorities.saw(np.array([priority]))
+        """Let `max_priority` be this at the least: it was stored elsewhere, and could be here."""
+        self._priorities.heard(priority)
+
+    @contextmanager
+    def hearing(self, priority: float) -> Iterator[None]:
+        """Do that, unless what this encloses raises."""
+        before = self._priorities.highest
+        self.raise_highest(priority)
+        try:
+            yield
+        except BaseException:
+            self._priorities.highest = before
+            raise
 
     @property
     def nbytes(self) -> int:
@@ -307,6 +319,10 @@ class Table:
     def last_sequences(self, suffix: str) -> dict[str, int]:
         """Return the last sequences of writers whose id ends so. Cost: O(writers)."""
         return {w: last for w, last, _ in self._writers.entries() if w.endswith(suffix)}
+
+    def note(self, mark: str, sequence: int) -> None:
+        """Remember a sequence under a mark that is no writer's id, unless a later one is known."""
+        self._writers.note(mark, sequence)
 
     def holds_back_insert(self, rows: int) -> bool:
         """Return whether the limiter certainly refuses an insert of `rows` rows. Cost: O(rows).

@@ -58,6 +58,12 @@ class WriterLedger:
         self.remember(writer, sequence, kept)
         self._changes.inserted_by(writer, sequence, kept)
 
+    def note(self, mark: str, sequence: int) -> None:
+        """Remember a sequence as that of an insert of no rows, unless a later one is known."""
+        if self._last.get(mark, (-1,))[0] < sequence:
+            self.remember(mark, sequence, range(0))
+            self._changes.noted(mark, sequence)
+
     def remember(self, writer: str, sequence: int, keys: Int64Array | range) -> None:
         """Put a writer's last insert at the end of the line of those who are forgotten."""
         self._forget(writer)  # to the end: a dict keeps the order of insertion
