@@ -16,7 +16,12 @@ import msgspec
 from replay_server.durability.keeper import Keeper
 from replay_server.histograms import histogram
 from replay_server.histories import Look, Pace
-from replay_server.memory.inspection import full_bytes, some_priorities, writers_of
+from replay_server.memory.inspection import (
+    full_bytes,
+    lately_inserted,
+    some_priorities,
+    writers_of,
+)
 from replay_server.memory.rate_limiters import Queue, SampleToInsertRatio
 from replay_server.memory_budget import MemoryBudget
 from replay_server.remembered import Remembered
@@ -40,6 +45,7 @@ _OVERVIEW_S: Final = 0.4
 _ABOUT_PRIORITIES: Final = 1 << 15
 _MOST_WRITERS: Final = 32
 _MOST_WAITING: Final = 4096
+_MOST_COUNTED: Final = 1024
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -85,6 +91,7 @@ def _look(served: ServedTable) -> TableActivity:
     """Return what goes on in a table, and note the look. Cost: O(1)."""
     table, line, spec = served.table, served.line, served.changed
     now_s = time.monotonic()
+    writers = _writers_at_work(served, now_s)
     look = Look(
         at_s=now_s,
         inserted=table.inserted_total,
@@ -94,6 +101,8 @@ def _look(served: ServedTable) -> TableActivity:
         inserts_refused=line.inserts.refused,
         draws_refused=line.draws.refused,
         size=table.size,
+        inserts_waited_s=line.inserts.waited_s(now_s),
+        writers=writers,
     )
     pace = served.looks.pace(look)
     served.looks.add(look)
@@ -123,16 +132,28 @@ def _look(served: ServedTable) -> TableActivity:
         limiter_position=_position(served),
         inserts=inserts,
         draws=draws,
+        writers_at_work=writers or None,
         verdict=verdict(facts),
     )
 
 
+def _writers_at_work(served: ServedTable, now_s: float) -> int:
+    """Return how many have inserted lately, or wait to; 0 where nobody can tell."""
+    table = served.table
+    if not isinstance(served.changed.remover, FifoRemover):
+        return 0
+    rows = int(served.looks.rows_lately(now_s, table.inserted_total))
+    inserted = lately_inserted(table, rows, _MOST_COUNTED)
+    return len(inserted.union(served.line.waiting_writers(_MOST_COUNTED)))
+
+
 def _side(waits: Waits, held_s: float, pace: Pace) -> Side:
-    held_share = pace.held_share
+    at_first = float(waits.now > 0)
     return Side(
         per_second=pace.per_second,
         waiting=waits.now,
-        held_share=float(waits.now > 0) if held_share is None else held_share,
+        held_share=at_first if pace.held_share is None else pace.held_share,
+        wait_share=at_first if pace.wait_share is None else pace.wait_share,
         held_seconds_total=held_s,
         refused_total=waits.refused,
     )

@@ -31,6 +31,8 @@ class Look(NamedTuple):
         inserts_held_s, draws_held_s: for how long some have waited so far.
         inserts_refused, draws_refused: requests so far.
         size: items.
+        inserts_waited_s: for how long inserts have waited so far, all of them together.
+        writers: who inserted lately or waits; 0 where nobody can tell.
     """
 
     at_s: float
@@ -41,16 +43,25 @@ class Look(NamedTuple):
     inserts_refused: float
     draws_refused: float
     size: float
+    inserts_waited_s: float = 0.0
+    writers: float = 0.0
 
 
 class Pace(NamedTuple):
-    """What one side did a second, and the share of the time in which some were held back.
+    """What one side did a second, and which share of the time it was held back.
 
-    Both are None where there was no look before.
+    All are None where there was no look before.
+
+    Attributes:
+        per_second: rows, or items.
+        held_share: in which at least one was held back. Of many that is nearly always one.
+        wait_share: in which one of them was, on average; where nobody can tell how many there are,
+            `held_share`.
     """
 
     per_second: float | None
     held_share: float | None
+    wait_share: float | None
 
 
 class Paces(NamedTuple):
@@ -80,18 +91,28 @@ class LookBook:
         """
         before = self._before(now.at_s)
         if before is None:
-            return Paces(Pace(None, None), Pace(None, None), None)
+            nothing = Pace(None, None, None)
+            return Paces(nothing, nothing, None)
         seconds = now.at_s - before.at_s
         rows, items = now.inserted - before.inserted, now.drawn - before.drawn
-        inserts_held_s = now.inserts_held_s - before.inserts_held_s
-        draws_held_s = now.draws_held_s - before.draws_held_s
-        inserts_refused = now.inserts_refused - before.inserts_refused
-        draws_refused = now.draws_refused - before.draws_refused
+        refused_s = now.inserts_refused - before.inserts_refused
+        inserts_held_s = now.inserts_held_s - before.inserts_held_s + refused_s
+        inserts_waited_s = now.inserts_waited_s - before.inserts_waited_s + refused_s
+        one_waits_s = float(_one_waits_s(inserts_held_s, inserts_waited_s, now.writers))
+        draws_refused_s = now.draws_refused - before.draws_refused
+        draws_held = min((now.draws_held_s - before.draws_held_s + draws_refused_s) / seconds, 1.0)
         return Paces(
-            Pace(rows / seconds, min((inserts_held_s + inserts_refused) / seconds, 1.0)),
-            Pace(items / seconds, min((draws_held_s + draws_refused) / seconds, 1.0)),
+            Pace(
+                rows / seconds, min(inserts_held_s / seconds, 1.0), min(one_waits_s / seconds, 1.0)
+            ),
+            Pace(items / seconds, draws_held, draws_held),
             items / rows if rows else None,
         )
+
+    def rows_lately(self, at_s: float, inserted: float) -> float:
+        """Return how many of the `inserted` rows came in since the first look of the last 30 s."""
+        recent = self._looks[self._looks[:, 0] >= at_s - _STALE_S]
+        return inserted - recent[0, 1] if len(recent) else 0.0
 
     def _before(self, at_s: float) -> Look | None:
         times = self._looks[:, 0]
@@ -107,6 +128,7 @@ class LookBook:
         steps = np.diff(looks, axis=0)
         seconds = steps[:, 0]
         inserted, drawn = steps[:, 1], steps[:, 2]
+        one_waits_s = _one_waits_s(steps[:, 3], steps[:, 8], looks[1:, 9])
         return History(
             seconds=_rounded(looks[1:, 0] - now_s, 2),
             inserts_per_second=_rounded(inserted / seconds, 2),
@@ -116,9 +138,21 @@ class LookBook:
                 for i, d in zip(inserted.tolist(), drawn.tolist(), strict=True)
             ],
             inserts_held=_rounded(np.minimum(steps[:, 3] / seconds, 1), 3),
+            inserts_wait=_rounded(np.minimum(one_waits_s / seconds, 1), 3),
             draws_held=_rounded(np.minimum(steps[:, 4] / seconds, 1), 3),
             size=looks[1:, 7].astype(np.int64).tolist(),
         )
+
+
+def _one_waits_s(
+    held_s: Float64Array | float, waited_s: Float64Array | float, writers: Float64Array | float
+) -> Float64Array:
+    """Return for how long one of the writers has waited, on average.
+
+    That is `held_s`, in which any of them has, where nobody can tell how many there are.
+    """
+    each_s = np.minimum(np.divide(waited_s, np.maximum(writers, 1)), held_s)
+    return np.where(np.greater(writers, 0), each_s, held_s)
 
 
 def _rounded(values: Float64Array, digits: int) -> list[float]:

@@ -1,8 +1,9 @@
 """Who is slow, the actors or the learner, and what to change: a table's numbers in plain words.
 
 A rate limiter knows: where draws are held back, the learner waits for actors; where inserts are,
-the actors wait for the learner. Where none ever holds anybody back, what is left is how often a row
-is drawn.
+the actors wait for the learner. Who waits less is slow: speeding that one up is what makes the run
+faster, even where both wait (docs/decisions/0015-who-is-slow.md). Where no limiter ever holds
+anybody back, what is left is how often a row is drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ __all__ = ["Facts", "verdict"]
 RateLimiter = MinSizeLimiter | SampleToInsertRatioLimiter | QueueLimiter
 
 _SOME: Final = 0.1  # a share of the time below which nobody minds
-_FAR_MORE: Final = 3.0
+_MORE: Final = 1.5  # a ratio of two such shares within which nobody is the slow one
+_STUCK: Final = 0.9
 _MANY_DRAWS: Final = 1000.0
 
 
@@ -44,6 +46,12 @@ class Facts:
         needed = 1 if isinstance(self.limiter, QueueLimiter) else max(self.limiter.min_size, 1)
         return max(needed - self.size, 0)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether both sides wait, and neither moves."""
+        sides = (self.inserts, self.draws)
+        return all(side.per_second == 0.0 and side.held_share >= _STUCK for side in sides)
+
 
 def verdict(facts: Facts) -> Verdict:
     """Return what facts mean."""
@@ -51,11 +59,13 @@ def verdict(facts: Facts) -> Verdict:
         return _empty(facts)
     if facts.missing and not facts.draws.per_second and not isinstance(facts.limiter, QueueLimiter):
         return _filling(facts)
-    inserts_held, draws_held = facts.inserts.held_share, facts.draws.held_share
-    if max(inserts_held, draws_held) >= _SOME:
-        if draws_held >= _FAR_MORE * inserts_held:
+    if facts.is_stuck:
+        return _stuck(facts)
+    inserts_wait, draws_wait = facts.inserts.wait_share, facts.draws.wait_share
+    if max(inserts_wait, draws_wait) >= _SOME:
+        if draws_wait >= _MORE * inserts_wait:
             return _actors_slow(facts)
-        if inserts_held >= _FAR_MORE * draws_held:
+        if inserts_wait >= _MORE * draws_wait:
             return _learner_slow(facts)
         return _in_step(facts)
     if facts.inserts.per_second is None or facts.draws.per_second is None:
@@ -88,8 +98,10 @@ def _filling(facts: Facts) -> Verdict:
 
 
 def _actors_slow(facts: Facts) -> Verdict:
-    share = _share(facts.draws.held_share)
+    share = _share(facts.draws.wait_share)
     detail = f"The learner waits for actors: {share} the limiter holds draws back."
+    if facts.inserts.wait_share >= _SOME:
+        detail += f" An actor waits for it, too, but less: {_share(facts.inserts.wait_share)}."
     advice = "Start more actors, or faster ones."
     limiter = facts.limiter
     if isinstance(limiter, SampleToInsertRatioLimiter):
@@ -103,8 +115,10 @@ def _actors_slow(facts: Facts) -> Verdict:
 
 
 def _learner_slow(facts: Facts) -> Verdict:
-    share = _share(facts.inserts.held_share)
-    detail = f"The actors wait for the learner: {share} the limiter holds inserts back."
+    share = _share(facts.inserts.wait_share)
+    detail = f"The actors wait for the learner: {share} the limiter holds an actor back."
+    if facts.draws.wait_share >= _SOME:
+        detail += f" It waits for them, too, but less: {_share(facts.draws.wait_share)}."
     advice = "Make the learner faster (larger batches, more a request, a GPU), or run fewer actors."
     limiter = facts.limiter
     if isinstance(limiter, SampleToInsertRatioLimiter):
@@ -117,10 +131,27 @@ def _learner_slow(facts: Facts) -> Verdict:
     return _say("learner_slow", "The learner is slow", detail, advice, slow="learner")
 
 
+def _stuck(facts: Facts) -> Verdict:
+    detail = (
+        "Each waits for the other, and neither moves: the limiter has room for the next insert only "
+        "after a draw, and rows enough for the next draw only after an insert."
+    )
+    limiter = facts.limiter
+    if isinstance(limiter, SampleToInsertRatioLimiter):
+        advice = (
+            f"Raise error_buffer (now {limiter.error_buffer:g}): twice that has to hold a batch and "
+            f"{limiter.samples_per_insert:g} draws for each row of an insert. Or make batches and "
+            "inserts smaller."
+        )
+    else:
+        advice = "Make batches and inserts smaller, or the queue longer: it has to hold one of each."
+    return _say("stuck", "Actors and learner are stuck", detail, advice)
+
+
 def _in_step(facts: Facts) -> Verdict:
     detail = (
-        f"Both wait for each other in turn: the learner {_share(facts.draws.held_share)}, "
-        f"the actors {_share(facts.inserts.held_share)}."
+        f"Both wait for each other in turn: the learner {_share(facts.draws.wait_share)}, "
+        f"an actor {_share(facts.inserts.wait_share)}."
     )
     advice = "Nothing is wrong with the pace. "
     if isinstance(facts.limiter, SampleToInsertRatioLimiter):

@@ -27,7 +27,7 @@ __all__ = [
 
 State: TypeAlias = Literal[
     "empty", "filling", "idle", "no_inserts", "no_draws", "actors_slow", "learner_slow", "in_step",
-    "balanced", "free",
+    "balanced", "free", "stuck",
 ]  # fmt: skip
 
 Slow: TypeAlias = Literal["actors", "learner"]
@@ -62,6 +62,8 @@ class Side(_Reply, frozen=True):
         per_second: rows that came in, or items drawn, a second.
         waiting: requests that wait for the limiter now.
         held_share: the share of the time, 0 to 1, in which the limiter held some of them back.
+        wait_share: the share of its time in which it held one of those who insert back, on average;
+            `held_share` of draws, and where nobody can tell how many insert.
         held_seconds_total: for how many seconds at least one request has waited.
         refused_total: requests that the limiter refused, at once or when their time was over.
     """
@@ -69,6 +71,7 @@ class Side(_Reply, frozen=True):
     per_second: float | None
     waiting: int
     held_share: float
+    wait_share: float
     held_seconds_total: float
     refused_total: int
 
@@ -87,6 +90,8 @@ class TableActivity(_Reply, frozen=True):
         limiter_position: from 0, where the next draw has to wait, to 1, where the next insert has
             to; None where the limiter never holds inserts back.
         inserts, draws: both sides.
+        writers_at_work: who inserted in the last 30 seconds, as far as looks go back, or waits to;
+            up to 1,024. None where that is nobody, or nobody can tell.
         verdict: what it means.
     """
 
@@ -106,6 +111,7 @@ class TableActivity(_Reply, frozen=True):
     limiter_position: float | None
     inserts: Side
     draws: Side
+    writers_at_work: int | None
     verdict: Verdict
 
 
@@ -162,6 +168,7 @@ class History(_Reply, frozen=True):
         seconds: when each look was; 0 is now, those before it are negative.
         inserts_per_second, draws_per_second, samples_per_insert: since the look before it.
         inserts_held, draws_held: the share of that time in which some waited.
+        inserts_wait: the share in which one of those who insert did, on average.
         size: items at the look.
     """
 
@@ -170,6 +177,7 @@ class History(_Reply, frozen=True):
     draws_per_second: list[float]
     samples_per_insert: list[float | None]
     inserts_held: list[float]
+    inserts_wait: list[float]
     draws_held: list[float]
     size: list[int]
 

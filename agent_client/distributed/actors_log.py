@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from agent_client.distributed.meeting_point import episodes_table
-from agent_client.errors import UnknownTableError
+from agent_client.errors import UnknownPathError, UnknownTableError
 from agent_client.replay_client import ReplayClient
 
 __all__ = ["ActorsLog", "EndedEpisode"]
 
 _AT_WORK_S: Final = 15.0
+_LOOK_EVERY_S: Final = 2.0
 _SCANNED_ROWS: Final = 4096
 
 
@@ -40,6 +41,7 @@ class ActorsLog:
     Attributes:
         steps: rows that actors have inserted since this log began, and `steps_before`.
         replay_size: items in the table.
+        actors_held_back: those that wait to insert, for the learner to draw, when last looked.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class ActorsLog:
         self._clock = clock
         self._last_key = -1
         self._heard: dict[int, float] = {}
+        self._inserting = self.actors_held_back = 0
+        self._looked_at: float | None = None
         stats = client.describe_table(run)["stats"]
         self.steps = steps_before
         self.replay_size = int(stats["size"])
@@ -75,9 +79,10 @@ class ActorsLog:
 
     @property
     def actors_at_work(self) -> int:
-        """Actors of which an episode has been heard lately."""
+        """Actors that insert, or wait to, or of which an episode has been heard lately."""
         since = self._clock() - _AT_WORK_S
-        return sum(heard_at >= since for heard_at in self._heard.values())
+        heard = sum(heard_at >= since for heard_at in self._heard.values())
+        return max(heard, self._inserting)
 
     def ask(self) -> list[EndedEpisode]:
         """Bring `steps` and `replay_size` up to date; return the episodes that have ended since.
@@ -89,7 +94,22 @@ class ActorsLog:
         stats = self._client.describe_table(self._run)["stats"]
         self.steps = max(self.steps, int(stats["inserted_total"]) - self._zero)
         self.replay_size = int(stats["size"])
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            self._look()
         return self._new_episodes()
+
+    def _look(self) -> None:
+        """Learn who inserts and who waits; where a gateway can't tell, of episodes alone."""
+        try:
+            tables: list[dict[str, Any]] = self._client.activity()["tables"]
+        except UnknownPathError:
+            return
+        for table in tables:
+            if table["name"] == self._run:
+                self._inserting = int(table["writers_at_work"] or 0)
+                self.actors_held_back = int(table["inserts"]["waiting"])
 
     def _new_episodes(self) -> list[EndedEpisode]:
         found: list[EndedEpisode] = []

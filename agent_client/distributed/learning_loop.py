@@ -43,7 +43,11 @@ class Actors(Protocol):
 
     @property
     def actors_at_work(self) -> int:
-        """Actors of which an episode has been heard lately."""
+        """Actors that insert, or wait to, or of which an episode has been heard lately."""
+
+    @property
+    def actors_held_back(self) -> int:
+        """Those of them that wait for the learner."""
 
     def ask(self) -> list[EndedEpisode]:
         """Bring the numbers up to date; return the episodes ended since."""
@@ -127,9 +131,12 @@ class LearningLoop:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many actors have been heard of lately, and whether it waits for them."""
-        actors = f"{self.actors.actors_at_work} actors"
-        return (actors, "waiting for steps") if self.is_waiting else (actors,)
+        """How many actors there are, and who waits: it for them, or some of them for it."""
+        count, held_back = self.actors.actors_at_work, self.actors.actors_held_back
+        actors = "1 actor" if count == 1 else f"{count} actors"
+        if self.is_waiting:
+            return actors, "waiting for steps"
+        return (actors, f"{held_back} held back") if held_back else (actors,)
 
     def run(self) -> StopReason:
         """Learn until the plan is fulfilled or somebody sets ``stop_requested``.

@@ -65,6 +65,18 @@ class TableVerbs:
         reply = self._channel.call(endpoints.LIST_TABLES, repeatable=True)
         return [_document(document) for document in reply.tables]
 
+    def activity(self) -> dict[str, Any]:
+        """Return what goes on in the server, about half a second old: what its page shows.
+
+        `tables` tells of each, by name, the pace of inserts and draws over some seconds, who waits,
+        and a `verdict` in words; rates are those since somebody looked before. `memory` and
+        `durability` are the server's.
+
+        Raises:
+            UnknownPathError: the server is a gateway, which watches none of its shards.
+        """
+        return _document(self._channel.call(endpoints.ACTIVITY, repeatable=True))
+
     def delete_table(self, table: str) -> None:
         """Drop a table with all it holds.
 

@@ -10,7 +10,7 @@ from replay_server.memory.ranked_occupancy import RankedOccupancy
 from replay_server.memory.table import Table
 from replay_server.memory.writers import WriterLedger
 
-__all__ = ["drawable_mass", "full_bytes", "some_priorities", "writers_of"]
+__all__ = ["drawable_mass", "full_bytes", "lately_inserted", "some_priorities", "writers_of"]
 
 
 def full_bytes(table: Table) -> int:
@@ -38,6 +38,19 @@ def some_priorities(table: Table, about: int) -> Float64Array:
 def writers_of(table: Table) -> WriterLedger:
     """Return what a table remembers of those who insert."""
     return table._writers
+
+
+def lately_inserted(table: Table, rows: int, most: int) -> set[str]:
+    """Return who inserted one of the last `rows` rows; of the `most` last writers only.
+
+    Cost: O(most). Keys have to grow in the order of insertion: the remover is `fifo`.
+    """
+    since = table.next_key - rows
+    return {
+        writer
+        for writer, _, key in table._writers.latest(most)
+        if key is not None and key >= since
+    }
 
 
 def drawable_mass(table: Table) -> float:

@@ -41,7 +41,7 @@ export class TableCard {
     this.charts = {
       inserts: new TimeChart("Inserts per second", [["inserts", "rows"]]),
       draws: new TimeChart("Draws per second", [["draws", "items"]]),
-      held: new TimeChart("Held back by the limiter", [["inserts", "actors"], ["draws", "learner"]], { isShare: true }),
+      held: new TimeChart("Held back by the limiter", [["inserts", "an actor"], ["draws", "the learner"]], { isShare: true }),
       ratio: new TimeChart("Samples per insert", [["ratio", "items a row"]]),
       priorities: new HistogramChart("Priorities", "bars"),
       ages: new HistogramChart("Sample ages, in rows", "bars"),
@@ -79,7 +79,7 @@ export class TableCard {
     const { fill, ratio, memory } = this.tiles;
     fill.say(share(table.rows / table.capacity), `${count(table.size)} items of ${brief(table.capacity)} rows`);
     fill.fillTo(table.rows / table.capacity);
-    this.tiles.inserts.say(brief(inserts.per_second), waiting(inserts, "insert"));
+    this.tiles.inserts.say(brief(inserts.per_second), by(table.writers_at_work, waiting(inserts, "insert")));
     this.tiles.draws.say(brief(draws.per_second), waiting(draws, "draw"));
     const wanted = limiter.samples_per_insert;
     const overall = table.inserted_total ? table.sampled_total / table.inserted_total : null;
@@ -108,8 +108,8 @@ export class TableCard {
     const { seconds } = history;
     drawRate(inserts, seconds, history.inserts_per_second, "rows");
     drawRate(draws, seconds, history.draws_per_second, "items");
-    held.draw(seconds, [history.inserts_held, history.draws_held]);
-    held.say("", `Actors ${share(table.inserts.held_share)} of the time, learner ${share(table.draws.held_share)}.`);
+    held.draw(seconds, [history.inserts_wait, history.draws_held]);
+    held.say("", `An actor ${share(table.inserts.wait_share)} of the time, the learner ${share(table.draws.wait_share)}.`);
     const wanted = this.limiter.samples_per_insert ?? null;
     ratio.draw(seconds, [history.samples_per_insert], wanted);
     ratio.say(
@@ -131,7 +131,7 @@ function drawRate(chart, seconds, rates, what) {
 }
 
 function tone({ slow, state }) {
-  if (slow !== null) return "warn";
+  if (slow !== null || state === "stuck") return "warn";
   return ["balanced", "in_step", "free"].includes(state) ? "good" : "calm";
 }
 
@@ -151,6 +151,8 @@ function waiting(side, what) {
   return `${counted(side.waiting, what)} ${side.waiting === 1 ? "waits" : "wait"}`;
 }
 
+const by = (writers, who) => (writers === null ? who : `by ${counted(writers, "writer")}; ${who}`);
+
 function scaleNote(histogram) {
   const notes = [];
   if (histogram.zeros > 0 && histogram.is_logarithmic) notes.push(`${brief(histogram.zeros)} are 0`);
@@ -167,6 +169,11 @@ function describe(histogram, of, what) {
   return `${looked}, from ${brief(edges[0])} to ${brief(edges.at(-1))}; most between ${brief(edges[fullest])} and ${brief(edges[fullest + 1])}.`;
 }
 
+function rowsAgo(rows) {
+  if (rows === 0) return "newest";
+  return rows === null ? count(rows) : `${counted(rows, "row")} ago`;
+}
+
 /** A number with its name above and what it means below. */
 class Tile {
   constructor(name, { swatch = null, bar = false, scale = null } = {}) {
@@ -177,7 +184,7 @@ class Tile {
     if (scale !== null) {
       this.scale = el("span", { class: "scale", role: "img", hidden: true });
       this.ends = scale;
-      parts.push(this.scale);
+      parts.push(this.scale, el("span", { class: "ends", "aria-hidden": "true" }, ...scale.map((end) => el("span", {}, end))));
     }
     const term = el("dt", {}, swatch === null ? name : el("span", { class: `swatch ${swatch}` }, name));
     this.element = el("div", { class: "tile" }, term, el("dd", {}, ...parts));
@@ -207,7 +214,7 @@ class Writers {
   constructor(name) {
     this.note = el("p", { class: "note" });
     this.rows = el("tbody");
-    const heads = ["Writer", "Last insert", "Rows since", "State"];
+    const heads = ["Writer", "Sequence", "Last insert", "State"];
     const table = el(
       "table",
       {},
@@ -236,8 +243,8 @@ class Writers {
           "tr",
           {},
           el("th", { scope: "row" }, writer.id),
-          el("td", {}, count(writer.sequence)),
-          el("td", {}, count(writer.rows_since)),
+          el("td", { class: "muted" }, String(writer.sequence)),
+          el("td", {}, rowsAgo(writer.rows_since)),
           el("td", {}, el("span", { class: "state", "data-waits": String(writer.is_waiting) }, writer.is_waiting ? "waits" : "writes")),
         ),
       ),

@@ -109,6 +109,7 @@ export class TimeChart extends Chart {
         mode: seconds.length > 1 ? "lines" : "markers",
         x: seconds,
         y: lines[place],
+        connectgaps: true,
         name: label,
         line: { color: color(name), width: 1.8 },
         fill: this.legend.length === 1 ? "tozeroy" : "none",

@@ -130,7 +130,7 @@ function announce(tables) {
   changed.forEach(({ name, verdict }) => verdicts.set(name, verdict.headline));
   const told = changed.slice(0, 3).map(({ name, verdict }) => `${name}: ${verdict.headline}.`);
   if (told.length > 0) setText(announcer, told.join(" "));
-  const slow = tables.find(({ verdict }) => verdict.slow !== null);
+  const slow = tables.find(({ verdict }) => verdict.slow !== null || verdict.state === "stuck");
   document.title = slow === undefined ? "replay-server" : `${slow.verdict.headline} · ${slow.name} · replay-server`;
 }
 

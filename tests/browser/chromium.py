@@ -1,10 +1,16 @@
-"""A headless Chromium, and what it had to complain of."""
+"""A headless Chromium, and what it had to complain of.
+
+`python -m tests.browser.chromium` installs one where there is none.
+"""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -19,12 +25,36 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-def executable() -> str:
-    """Return the path of a Chromium. Raises RuntimeError if there is none."""
+def executable() -> str | None:
+    """Return the path of the system's Chromium, or of playwright's own; None if there is neither."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        raise RuntimeError(f"none of {', '.join(NAMES)} is on the path")
-    return found
+    return found or _own_executable()
+
+
+def _own_executable() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def install() -> None:
+    """Install a Chromium: Debian's with what it needs, where one may; else playwright's own.
+
+    Raises:
+        subprocess.CalledProcessError: it is not to be had.
+    """
+    if shutil.which("apt-get") is not None and _is_root():
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            subprocess.run(["apt-get", "--quiet", *command], check=True, env=environment)
+    else:
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @contextmanager
@@ -33,9 +63,12 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     # Chromium has no sandbox of its own for root, who runs the tests in containers.
-    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    arguments = ["--no-sandbox"] if _is_root() else []
+    path = executable()
+    if path is None:
+        raise RuntimeError("there is no Chromium; `python -m tests.browser.chromium` installs one")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
 
@@ -105,3 +138,7 @@ class Tab:
 def tab(browser: Any, **options: Any) -> Tab:
     """Open one; `options` are those of a context."""
     return Tab(browser.new_context(**{"viewport": WIDE, **options}).new_page())
+
+
+if __name__ == "__main__" and executable() is None:
+    install()

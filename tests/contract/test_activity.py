@@ -66,9 +66,43 @@ def test_actors_that_are_held_back_are_told_that_the_learner_is_slow(table: Tabl
     told = looked(table, lambda found: found["verdict"]["state"] == "learner_slow")
 
     assert told["inserts"]["waiting"] == 1
+    assert told["inserts"]["wait_share"] == told["inserts"]["held_share"] > 0.1
+    assert told["writers_at_work"] == 1
     assert told["limiter_position"] == 1.0
     assert table.sample(4).status == 200
     assert waiting.answer().status == 200
+
+
+def test_of_four_actors_of_which_one_waits_each_waits_a_quarter_of_the_time(table: TablePeer):
+    table.make(rate_limiter=RATIO)
+
+    def of_all(found: dict[str, Any]) -> bool:
+        return found["writers_at_work"] == 4 and found["inserts"]["wait_share"] > 0.05
+
+    looked(table, lambda _: True)  # rows are those since somebody looked
+    for actor in range(4):
+        assert table.insert([1], writer={"id": f"actor-{actor}", "sequence": 1}).status == 200
+    waiting = table.wait_for_insert([5, 6], writer={"id": "actor-0", "sequence": 2})
+
+    told = looked(table, of_all)
+
+    assert told["inserts"]["wait_share"] == pytest.approx(told["inserts"]["held_share"] / 4, 0.01)
+    assert table.sample(4).status == 200
+    assert waiting.answer().status == 200
+
+
+def test_who_wait_for_each_other_for_ever_are_told_that_they_are_stuck(table: TablePeer):
+    table.make(rate_limiter=RATIO)
+    table.fill([1, 2])
+    inserted = table.wait_for_insert([3, 4, 5])  # of twice 4, which the limiter has room for, it
+    drawn = table.wait_for_sample(6)  # would take 6, and there are 4
+
+    told = looked(table, lambda found: found["verdict"]["state"] == "stuck")
+
+    assert "error_buffer (now 4)" in told["verdict"]["advice"]
+    assert table.peer.json("PATCH", table.path, {"rate_limiter": {"error_buffer": 6.0}}).status == 200
+    assert inserted.answer().status == 200
+    assert drawn.answer().status == 200
 
 
 def test_refusals_are_counted_and_make_a_side_wait(table: TablePeer):

@@ -4,13 +4,12 @@ Needs a Chromium besides an engine, and the image of Prometheus as test_monitori
 """
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import NAMES, Tab, chromium, tab
+from tests.browser.chromium import Tab, chromium, executable, tab
 from tests.docker.test_images import (  # noqa: F401 - a fixture
     BUILD_WITHIN_S,
     Project,
@@ -60,7 +59,7 @@ def test_a_run_of_three_actors_is_watched_through_the_page(
     actors: list[str],
     tmp_path: Path,
 ) -> None:
-    if not any(map(shutil.which, NAMES)):
+    if executable() is None:
         pytest.skip("there is no Chromium")
     with chromium() as browser:
         opened = tab(browser, viewport={"width": 1180, "height": 1000}).open(project.url)

@@ -18,7 +18,7 @@ def book_of(*looks: Look) -> LookBook:
 def test_a_first_look_tells_no_pace():
     paces = LookBook().pace(look(100.0, 10, 20))
 
-    assert paces.inserts == paces.draws == (None, None)
+    assert paces.inserts == paces.draws == (None, None, None)
     assert paces.samples_per_insert is None
 
 
@@ -53,6 +53,39 @@ def test_held_back_is_the_share_of_the_time_and_a_refusal_counts_a_second():
     assert flooded.inserts.held_share == 1.0
 
 
+def test_one_of_many_waits_on_average_less_than_any_of_them():
+    book = book_of(look(0.0))
+
+    of_four = book.pace(look(10.0, inserts_held_s=8.0, inserts_waited_s=12.0, writers=4))
+    of_some = book.pace(look(10.0, inserts_held_s=8.0, inserts_waited_s=12.0))
+    refused = book.pace(look(10.0, inserts_held_s=8.0, inserts_refused=4, writers=4))
+
+    assert of_four.inserts.held_share == of_some.inserts.held_share == pytest.approx(0.8)
+    assert of_four.inserts.wait_share == pytest.approx(0.3)
+    assert of_some.inserts.wait_share == pytest.approx(0.8)  # nobody can tell how many
+    assert refused.inserts.wait_share == pytest.approx(0.1)
+
+
+def test_a_history_tells_how_long_one_of_many_waited():
+    book = book_of(
+        look(0.0),
+        look(2.0, inserts_held_s=1.0, inserts_waited_s=2.0, writers=4),
+        look(4.0, inserts_held_s=3.0, inserts_waited_s=4.0),
+    )
+
+    history = book.history(4.0)
+
+    assert history.inserts_held == [0.5, 1.0]
+    assert history.inserts_wait == [0.25, 1.0]  # at last nobody could tell how many there were
+
+
+def test_rows_lately_are_those_of_half_a_minute():
+    book = book_of(*(look(second, 10 * second) for second in range(100)))
+
+    assert book.rows_lately(99.0, 1_000) == 1_000 - 690
+    assert LookBook().rows_lately(99.0, 1_000) == 0
+
+
 def test_a_history_is_what_went_on_between_looks():
     book = book_of(
         look(0.0),
@@ -67,6 +100,7 @@ def test_a_history_is_what_went_on_between_looks():
     assert history.draws_per_second == [0.0, 25.0]
     assert history.samples_per_insert == [0.0, None]  # no row came in
     assert history.draws_held == [0.0, 0.5]
+    assert history.inserts_held == [0.0, 0.0]
     assert history.size == [20, 20]
 
 

@@ -44,6 +44,7 @@ class FakeActors:
     steps: int = 0
     replay_size: int = 40
     actors_at_work: int = 2
+    actors_held_back: int = 0
     ended: list[EndedEpisode] = field(default_factory=list)
     is_away: bool = False
 
@@ -272,6 +273,13 @@ def test_people_see_that_it_waits_for_actors_and_how_many_there_are() -> None:
     it.loop.run()
 
     assert told[:2] == [("2 actors", "waiting for steps"), ("2 actors",)]
+
+
+def test_people_see_that_actors_wait_for_it() -> None:
+    it = bench()
+    it.actors.actors_at_work, it.actors.actors_held_back = 1, 1
+
+    assert it.loop.notes == ("1 actor", "1 held back")
 
 
 def test_a_server_that_stays_away_too_long_ends_it() -> None:

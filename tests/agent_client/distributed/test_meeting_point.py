@@ -1,7 +1,10 @@
 """What actors and learner tell one another by tables, around a real server."""
 
+import threading
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -21,6 +24,8 @@ from agent_client.errors import UnknownTableError
 from agent_client.replay_client import ReplayClient
 from agent_client.writer import RowWriter
 from tests.guarded_server import GuardedServer
+
+LONG_S = 60.0
 
 
 @pytest.fixture
@@ -142,6 +147,35 @@ def test_an_actor_that_is_not_heard_of_any_more_is_not_at_work(
     assert log.actors_at_work == 2
     now = 20.0
     assert log.actors_at_work == 1
+
+
+def test_actors_that_are_all_held_back_are_at_work(client: ReplayClient, server_url: str) -> None:
+    name = f"run-{uuid.uuid4().hex}"
+    limiter = {"kind": "sample_to_insert_ratio", "samples_per_insert": 1.0, "min_size": 1,
+               "error_buffer": 4.0}  # fmt: skip
+    client.create_table(name, {"capacity": 100, "rate_limiter": limiter})
+    now = 0.0
+    log = ActorsLog(client, name, clock=lambda: now)
+
+    def act(actor: str) -> None:
+        with ReplayClient(server_url) as own, suppress(UnknownTableError):  # it goes at the end
+            for sequence in range(1, 9):
+                row = {"x": np.zeros(1, np.float32)}
+                own.insert(name, row, writer=(actor, sequence), timeout_s=LONG_S)
+
+    actors = [threading.Thread(target=act, args=(f"actor-{number}",)) for number in range(3)]
+    for actor in actors:
+        actor.start()
+    give_up_at = time.monotonic() + LONG_S
+    while log.actors_held_back < 3 and time.monotonic() < give_up_at:
+        now += 5.0
+        log.ask()
+        time.sleep(0.02)
+    client.delete_table(name)
+    for actor in actors:
+        actor.join()
+
+    assert (log.actors_held_back, log.actors_at_work) == (3, 3)
 
 
 def test_a_run_whose_table_is_gone_is_no_run(client: ReplayClient) -> None:
