@@ -19,28 +19,14 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
-from numba import njit
 
 from replay_server.memory.arrays import Allocate, AnyArray, BoolArray, Int64Array, UInt8Array
+from replay_server.memory.episode_links import ITEM, append_steps, remove_steps
 from replay_server.memory.errors import TooManyStreamsError
-from replay_server.memory.row_index import GONE, RowIndex, live_slot
+from replay_server.memory.row_index import RowIndex
 
-__all__ = [
-    "BYTES_A_STEP",
-    "FIRST",
-    "ITEM",
-    "LAST",
-    "TERMINAL",
-    "Episodes",
-    "NewSteps",
-    "WindowShape",
-]
+__all__ = ["BYTES_A_STEP", "Episodes", "NewSteps", "WindowShape"]
 
-FIRST: Final = 1
-LAST: Final = 2
-TERMINAL: Final = 4
-WHOLE: Final = 8  # the episode is known from its first step on, so that no history is missing
-ITEM: Final = 16
 BYTES_A_STEP: Final = 8 + 8 + 8 + 1
 _BYTES_A_STREAM: Final = 240  # its name, its place and where it ends
 _NONE: Final = -1
@@ -94,7 +80,7 @@ class Episodes:
         before: [slots] int64, the key of the step before, or -1.
         after: [slots] int64, the key of the step after, or -1.
         positions: [slots] int64, steps since the first known one of the episode.
-        flags: [slots] uint8, `FIRST`, `LAST`, `TERMINAL`, `WHOLE`, `ITEM`.
+        flags: [slots] uint8, those of `replay_server.memory.episode_links`.
         items: how many exist.
     """
 
@@ -203,7 +189,7 @@ class Episodes:
         shape = self.shape
         most = len(slots) * (shape.history + shape.future + 1)
         touched = np.empty(min(most, self.items), np.int64)
-        count = _remove(slots, *self._arrays(), *_numbers(shape), touched)
+        count = remove_steps(slots, *self._arrays(), *_numbers(shape), touched)
         self.items -= count
         return touched[:count]
 
@@ -221,7 +207,7 @@ class Episodes:
         most = len(streams) * (shape.history + 2) + int(steps.is_last.sum()) * shape.future
         # Every item that is born starts at a row that was here or comes in, and dies once at most.
         touched = np.empty(min(most, self.items + 4 * self._index.slots), np.int64)
-        counts = _append(
+        counts = append_steps(
             steps.first_key,
             steps.capacity,
             streams,
@@ -274,177 +260,3 @@ class Episodes:
 
 def _numbers(shape: WindowShape) -> tuple[int, int, int, bool]:
     return shape.history, shape.future, shape.period, shape.shorter
-
-
-_LINKS = "int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1]"
-_SHAPE = "int64, int64, int64, boolean"
-
-
-@njit(["int64(int64[::1], int64)"], cache=True, nogil=True)
-def _there(keys: Int64Array, key: int) -> int:
-    """Return the slot of a key, or -1 if its row is not there."""
-    if key < 0:
-        return -1
-    slot = key % keys.shape[0]
-    return slot if keys[slot] == key else -1
-
-
-@njit([f"boolean(int64, {_LINKS}, int64, int64)"], cache=True, nogil=True)
-def _has_history(
-    slot: int,
-    keys: Int64Array,
-    before: Int64Array,
-    after: Int64Array,
-    positions: Int64Array,
-    flags: UInt8Array,
-    history: int,
-    period: int,
-) -> bool:
-    """Return whether an item may start at a step: by its period and the history it needs."""
-    position = positions[slot]
-    if position % period != 0:
-        return False
-    if position < history and not flags[slot] & WHOLE:
-        return False
-    at = slot
-    for _ in range(min(history, position)):
-        at = _there(keys, before[at])
-        if at < 0:
-            return False
-    return True
-
-
-@njit([f"int64(int64, {_LINKS}, int64, int64, int64[::1], int64)"], cache=True, nogil=True)
-def _kill(
-    slot: int,
-    keys: Int64Array,
-    before: Int64Array,
-    after: Int64Array,
-    positions: Int64Array,
-    flags: UInt8Array,
-    history: int,
-    future: int,
-    touched: Int64Array,
-    count: int,
-) -> int:
-    """End every item that needs the step at a slot; return the new count of touched slots."""
-    at = slot
-    for _ in range(history + 1):
-        if flags[at] & ITEM:
-            flags[at] &= 255 - ITEM
-            touched[count] = at
-            count += 1
-        at = _there(keys, after[at])
-        if at < 0:
-            break
-    at = slot
-    for _ in range(future):
-        at = _there(keys, before[at])
-        if at < 0:
-            break
-        if flags[at] & ITEM:
-            flags[at] &= 255 - ITEM
-            touched[count] = at
-            count += 1
-    return count
-
-
-@njit([f"int64(int64[::1], {_LINKS}, {_SHAPE}, int64[::1])"], cache=True, nogil=True)
-def _remove(
-    slots: Int64Array,
-    keys: Int64Array,
-    before: Int64Array,
-    after: Int64Array,
-    positions: Int64Array,
-    flags: UInt8Array,
-    history: int,
-    future: int,
-    period: int,
-    shorter: bool,
-    touched: Int64Array,
-) -> int:
-    count = 0
-    for i in range(slots.shape[0]):
-        slot = slots[i]
-        count = _kill(slot, keys, before, after, positions, flags, history, future, touched, count)
-        keys[slot] = GONE
-        flags[slot] = 0
-    return count
-
-
-@njit(
-    [
-        "UniTuple(int64, 3)(int64, int64, int64[::1], boolean[::1], boolean[::1], boolean[::1],"
-        f" int64[::1], {_LINKS}, {_SHAPE}, int64[::1])"
-    ],
-    cache=True,
-    nogil=True,
-)
-def _append(
-    first_key: int,
-    capacity: int,
-    streams: Int64Array,
-    is_first: BoolArray,
-    is_last: BoolArray,
-    is_terminal: BoolArray,
-    open_ends: Int64Array,
-    keys: Int64Array,
-    before: Int64Array,
-    after: Int64Array,
-    positions: Int64Array,
-    flags: UInt8Array,
-    history: int,
-    future: int,
-    period: int,
-    shorter: bool,
-    touched: Int64Array,
-) -> tuple[int, int, int]:
-    count, items, gone = 0, 0, 0
-    for i in range(streams.shape[0]):
-        key = first_key + i
-        leaving = live_slot(keys, key - capacity)
-        if leaving >= 0:
-            # Rows older than this one have gone, so nothing in its past can need it.
-            died = _kill(leaving, keys, before, after, positions, flags, history, 0, touched, count)
-            items -= died - count
-            count = died
-            keys[leaving] = GONE
-            flags[leaving] = 0
-            gone += 1
-        slot = key % keys.shape[0]
-        stream = streams[i]
-        previous = _there(keys, open_ends[stream]) if not is_first[i] else -1
-        keys[slot] = key
-        after[slot] = -1
-        if previous >= 0:
-            before[slot] = open_ends[stream]
-            after[previous] = key
-            positions[slot] = positions[previous] + 1
-            flags[slot] = flags[previous] & WHOLE
-        else:
-            before[slot] = -1
-            positions[slot] = 0
-            flags[slot] = FIRST | WHOLE if is_first[i] else 0
-        if is_last[i]:
-            flags[slot] |= LAST
-        if is_terminal[i]:
-            flags[slot] |= TERMINAL
-        open_ends[stream] = -1 if is_last[i] else key
-        # Which items does this row complete? The one that starts `future` steps back, and with an
-        # episode's last row all that start later than that.
-        at = slot
-        for back in range(future + 1):
-            complete = back == future or (is_last[i] and shorter)
-            if (
-                complete
-                and not flags[at] & (LAST | ITEM)
-                and _has_history(at, keys, before, after, positions, flags, history, period)
-            ):
-                flags[at] |= ITEM
-                touched[count] = at
-                count += 1
-                items += 1
-            at = _there(keys, before[at])
-            if at < 0:
-                break
-    return count, items, gone

@@ -21,7 +21,8 @@ from replay_server.memory.arrays import (
     Float64Array,
     Int64Array,
 )
-from replay_server.memory.episodes import ITEM, Episodes, NewSteps, WindowShape
+from replay_server.memory.episode_links import ITEM
+from replay_server.memory.episodes import Episodes, NewSteps, WindowShape
 from replay_server.memory.row_index import RowIndex
 
 __all__ = [

@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from replay_server.memory.arrays import AnyArray, BoolArray, Float32Array, Int64Array, UInt8Array
-from replay_server.memory.episodes import LAST, TERMINAL, Episodes, WindowShape
+from replay_server.memory.episode_links import LAST, TERMINAL
+from replay_server.memory.episodes import Episodes, WindowShape
 from replay_server.memory.ring_storage import RingStorage
 
 __all__ = ["Sequences", "Transitions", "is_observation"]
