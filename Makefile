@@ -18,7 +18,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-browser test-javascript pictures docs test-docs dist test-dist test-pythons test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-cluster test-browser test-javascript pictures docs test-docs dist test-dist test-pythons test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -26,7 +26,7 @@ help:           ## list the targets
 install: $(STAMP)  ## make a virtual environment, install everything, compile the kernels
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,sb3,torchrl,minari,parquet,dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[agent,pixels,export,video,tune,wandb,cluster,sb3,torchrl,minari,parquet,dev,docs]'
 	$(BIN)/python -c 'import replay_server.memory.table'
 	@touch $@
 
@@ -84,6 +84,9 @@ test-crash: install ## servers killed 200 times under load, crashes and power fa
 
 test-javascript: install ## the client in TypeScript: lint, build, and tests with real servers; needs Node
 	cd clients/javascript && npm ci --no-audit --no-fund && REPLAY_PYTHON=$(abspath $(BIN)/python) npm test
+
+test-cluster: install ## a cluster on several nodes of Ray, with shards, gateways and nodes killed
+	$(BIN)/python -m pytest -m slow tests/system/test_ray_cluster.py
 
 test-browser: $(BROWSER_STAMP) ## the page in a real, headless Chromium, with a real learning run behind it
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from replay_server import __version__, client_commands, dataset_commands
+from replay_server.cluster_command import cluster
 from replay_server.options import (
     CONFIG_HELP,
     IN_CONTEXT,
@@ -157,7 +158,7 @@ def _token(role: str, name: str, tokens: Path) -> None:
         )
 
 
-for _command in (*client_commands.COMMANDS, *dataset_commands.COMMANDS):
+for _command in (*client_commands.COMMANDS, *dataset_commands.COMMANDS, cluster):
     _cli.add_command(_command)
 
 

@@ -12,11 +12,13 @@ from replay_server.logs import LOG_FORMATS, LOG_LEVELS
 from replay_server.open_files import most_open_files, raise_limit
 from replay_wire.json_codec import MAX_JSON_ELEMENTS
 from replay_wire.messages import MAX_PARTS, Limits
+from replay_wire.sharding.shard_keys import MAX_SHARDS
 from replay_wire.specs import MAX_COLUMNS
 
 __all__ = [
     "DURABILITIES",
     "ClientSettings",
+    "ClusterSettings",
     "ServerSettings",
     "machine_memory_bytes",
     "raise_file_limit",
@@ -142,6 +144,48 @@ class ClientSettings:
     tls_ca: Path | None = _option(
         None, "PEM file of whom to trust for https.  [default: whom the system trusts]", Path
     )
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What `replay-server cluster` is told; each field is an option, as of `ServerSettings`."""
+
+    shards: int = _option(1, "Replay servers, spread over Ray's nodes.", range(1, MAX_SHARDS + 1))
+    address: str | None = _option(
+        None, "Ray to run on.  [default: one that runs here, else a new one]", None, "ADDRESS"
+    )
+    gateways: int = _option(1, "Gateways; number I listens on --port + I.", range(1, 1025))
+    host: str | None = _option(
+        None, "Address that gateways listen on.  [default: that of their node]"
+    )
+    port: int = _option(8000, "TCP port of the first gateway; 0: each a free one.", range(65536))
+    data_dir: Path | None = _option(
+        None, "Folder on every node, with a data directory for each shard there.", "folder"
+    )
+    durability: str | None = _option(
+        None, "What a shard survives.  [default: process with --data-dir]", DURABILITIES
+    )
+    cpus_per_shard: int = _option(0, "Processors that Ray reserves for each.", range(1025))
+    memory_limit_bytes: int | None = _option(
+        None, "Memory of all tables of one shard.  [default: see serve]", range(1, 1 << 60)
+    )
+    tokens: Path | None = _option(None, "File on every node: shards ask for tokens.", Path)
+    token_file: Path | None = _option(None, "File that holds an admin's token, with it.", Path)
+    allow_unauthenticated: bool = _option(False, "Serve others than this machine without --tokens.")
+    log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)
+    log_format: str = _option("text", "For people or for machines.", LOG_FORMATS)
+
+    @property
+    def shard_options(self) -> list[str]:
+        """The options of `serve` that every shard gets."""
+        options = ["--log-level", self.log_level, "--log-format", self.log_format]
+        for name in ("durability", "memory_limit_bytes", "tokens"):
+            value = getattr(self, name)
+            if value is not None:
+                options += [f"--{name.replace('_', '-')}", str(value)]
+        if self.allow_unauthenticated:
+            options.append("--allow-unauthenticated")
+        return options
 
 
 def _most_connections() -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from replay_server.settings import ServerSettings
+from replay_server.settings import ClusterSettings, ServerSettings
 from replay_wire import endpoints
 from replay_wire.endpoints import Endpoint
 from replay_wire.errors import ErrorCode
@@ -18,6 +18,8 @@ PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 CLI = (ROOT / "docs" / "cli.md").read_text()
 ENDPOINTS = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
 OPTIONS = [f"--{f.name.replace('_', '-')}" for f in fields(ServerSettings) if "help" in f.metadata]
+CLUSTER = CLI[CLI.index("    replay-server cluster") :]
+CLUSTER_OPTIONS = [f"--{f.name.replace('_', '-')}" for f in fields(ClusterSettings)]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: f"{e.method} {e.path}")
@@ -37,6 +39,11 @@ def test_every_error_code_is_in_the_protocol_beside_its_status(code: ErrorCode):
 @pytest.mark.parametrize("option", [*OPTIONS, "--config"])
 def test_every_option_of_serve_is_in_the_command_lines(option: str):
     assert re.search(rf"{option}\b(?!-)", CLI)
+
+
+@pytest.mark.parametrize("option", [*CLUSTER_OPTIONS, "--grow", "--drain"])
+def test_every_option_of_cluster_is_in_the_command_lines(option: str):
+    assert re.search(rf"{option}\b(?!-)", CLUSTER)
 
 
 @pytest.mark.parametrize("name", Limits.__struct_fields__)

@@ -1,7 +1,7 @@
 """A cluster: the same tables over many replay servers, the shards, behind a gateway.
 
 `shards` says which there are, `gateway` makes the application that speaks the protocol for all of
-them. Who starts shards and tells the directory of them is not this part's business.
+them. `launch` has Ray start and supervise all of it (`supervisor`); the rest knows nothing of Ray.
 """
 
 from replay_server.cluster.gateway import create_gateway_app
