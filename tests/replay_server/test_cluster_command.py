@@ -18,6 +18,7 @@ def run(*arguments: str) -> int:
 def test_without_ray_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    monkeypatch.setattr("replay_server.logs.configure_logging", lambda *_: None)
     monkeypatch.setitem(sys.modules, "ray", None)
 
     assert run("--shards", "2") == 1
