@@ -18,7 +18,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-cluster test-browser test-javascript pictures docs test-docs dist test-dist test-pythons test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
+.PHONY: help install demo test check format test-slow test-mutations fuzz fuzz-long fuzz-api fuzz-planted test-models test-crash test-cluster test-cluster-kills test-browser test-javascript pictures docs test-docs dist test-dist test-pythons test-docker soak coverage bench-quick bench bench-minari bench-peers serve compose clean
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -86,7 +86,10 @@ test-javascript: install ## the client in TypeScript: lint, build, and tests wit
 	cd clients/javascript && npm ci --no-audit --no-fund && REPLAY_PYTHON=$(abspath $(BIN)/python) npm test
 
 test-cluster: install ## a cluster on several nodes of Ray, with shards, gateways and nodes killed
-	$(BIN)/python -m pytest -m slow tests/system/test_ray_cluster.py
+	$(BIN)/python -m pytest -m slow tests/system/test_ray_cluster.py tests/system/test_cluster_kills.py
+
+test-cluster-kills: install ## the same under load for ten minutes, a shard killed every five seconds
+	$(BIN)/python -m tests.system.cluster_kills --minutes 10 --every 5
 
 test-browser: $(BROWSER_STAMP) ## the page in a real, headless Chromium, with a real learning run behind it
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -41,7 +41,7 @@ uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([list
 _ROWS_A_SHARD = 3000
 
 
-class _Process:
+class ServedProcess:
     """A process that serves once this exists."""
 
     def __init__(self, *arguments: str) -> None:
@@ -73,9 +73,9 @@ class _ClusterOf:
 
     def __init__(self, count: int, stack: ExitStack) -> None:
         serve = ("-m", "replay_server", "serve", "--port=0")
-        self.shards = [stack.enter_context(_Process(*serve)) for _ in range(count)]
+        self.shards = [stack.enter_context(ServedProcess(*serve)) for _ in range(count)]
         urls = json.dumps([shard.url for shard in self.shards])
-        self.gateway = stack.enter_context(_Process("-c", _GATEWAY, urls))
+        self.gateway = stack.enter_context(ServedProcess("-c", _GATEWAY, urls))
         self.direct = stack.enter_context(ReplayClient(self.gateway.url))
         self.through = stack.enter_context(ReplayClient(self.gateway.url, direct=False))
         self.direct.create_table("steps", {**STEPS_SPEC, "capacity": 4096 * count})

@@ -2,11 +2,14 @@
 #
 #   docker build -f docker/server.Dockerfile -t replay-server .
 #   docker run --rm -p 127.0.0.1:8000:8000 replay-server serve --allow-unauthenticated
+#
+# With Ray, for a cluster (docker/compose.cluster.yml): --build-arg EXTRAS=cluster
 
 FROM python:3.11-slim AS requirements
 WORKDIR /build
 COPY pyproject.toml docker/requirements.py ./
-RUN python requirements.py > requirements.txt
+ARG EXTRAS=
+RUN python requirements.py $EXTRAS > requirements.txt
 
 FROM python:3.11-slim AS builder
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -22,7 +25,7 @@ COPY replay_wire replay_wire
 COPY replay_server replay_server
 RUN pip --python /opt/replay/bin/python install --no-deps . \
     && rm /opt/replay/bin/agent-client
-COPY docker/healthcheck.py docker/make-tokens.sh docker/start-server.sh /opt/replay/bin/
+COPY docker/healthcheck.py docker/make-tokens.sh docker/start-server.sh docker/start-cluster.sh /opt/replay/bin/
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \

@@ -76,5 +76,9 @@ def _check(settings: ClusterSettings) -> None:
             "--tokens, which the shards check, and --token-file, an admin's token of that file for "
             "the gateways, go together; give both or neither"
         )
-    if settings.token_file is not None and not settings.token_file.is_file():
-        raise click.UsageError(f"--token-file {settings.token_file} is no file")
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together; give both or neither")
+    for option in ("token_file", "tls_cert", "tls_key", "tls_ca"):
+        path = getattr(settings, option)
+        if path is not None and not path.is_file():
+            raise click.UsageError(f"--{option.replace('_', '-')} {path} is no file")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from replay_server.memory.arrays import AnyArray, Float64Array
 from replay_wire.activity import Histogram
 
-__all__ = ["histogram"]
+__all__ = ["histogram", "joined", "scaled"]
 
 _BINS: Final = 32
 _WIDE: Final = 20.0  # from this ratio of largest to smallest on
@@ -41,6 +43,47 @@ def histogram(values: AnyArray) -> Histogram:
         looked_at=len(values),
         is_logarithmic=is_logarithmic,
     )
+
+
+def joined(parts: Sequence[Histogram]) -> Histogram:
+    """Return one histogram for all, as if the values of a bin lay in its middle.
+
+    Cost: O(bins).
+    """
+    zeros, looked_at = sum(part.zeros for part in parts), sum(part.looked_at for part in parts)
+    filled = [part for part in parts if part.counts]
+    if not filled:
+        return Histogram(
+            edges=[], counts=[], zeros=zeros, looked_at=looked_at, is_logarithmic=False
+        )
+    is_logarithmic = any(part.is_logarithmic for part in filled)
+    low, high = min(part.edges[0] for part in filled), max(part.edges[-1] for part in filled)
+    if is_logarithmic:  # of what is linear, the lowest bin may begin at 0
+        low = min(edge for part in filled for edge in part.edges if edge > 0)
+    middles, counts = [], []
+    for part in filled:
+        ends = np.array(part.edges)
+        middles.append(np.clip((ends[:-1] + ends[1:]) / 2, low, high))
+        counts.append(np.array(part.counts))
+        if is_logarithmic and not part.is_logarithmic:
+            counts[-1][0] -= part.zeros
+    is_whole = not is_logarithmic and all(
+        edge.is_integer() for part in filled for edge in part.edges
+    )
+    edges = _edges(low, high, is_logarithmic, is_whole)
+    whole, _ = np.histogram(np.concatenate(middles), edges, weights=np.concatenate(counts))
+    return Histogram(
+        edges=edges.tolist(),
+        counts=whole.astype(np.int64).tolist(),
+        zeros=zeros,
+        looked_at=looked_at,
+        is_logarithmic=is_logarithmic,
+    )
+
+
+def scaled(found: Histogram, factor: float) -> Histogram:
+    """Return the histogram of the same values times a factor above 0."""
+    return msgspec.structs.replace(found, edges=[edge * factor for edge in found.edges])
 
 
 def _edges(low: float, high: float, is_logarithmic: bool, is_whole: bool) -> Float64Array:

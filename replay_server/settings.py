@@ -154,6 +154,7 @@ class ClusterSettings:
     address: str | None = _option(
         None, "Ray to run on.  [default: one that runs here, else a new one]", None, "ADDRESS"
     )
+    nodes: int = _option(1, "Nodes that Ray must have first, this one included.", range(1, 100001))
     gateways: int = _option(1, "Gateways; number I listens on --port + I.", range(1, 1025))
     host: str | None = _option(
         None, "Address that gateways listen on.  [default: that of their node]"
@@ -171,6 +172,9 @@ class ClusterSettings:
     )
     tokens: Path | None = _option(None, "File on every node: shards ask for tokens.", Path)
     token_file: Path | None = _option(None, "File that holds an admin's token, with it.", Path)
+    tls_cert: Path | None = _option(None, "Certificate chain, PEM, on every node.", Path)
+    tls_key: Path | None = _option(None, "Its private key, PEM.", Path)
+    tls_ca: Path | None = _option(None, "Authorities that gateways trust of shards, PEM.", Path)
     allow_unauthenticated: bool = _option(False, "Serve others than this machine without --tokens.")
     log_level: str = _option("info", "Least severe level that is logged.", LOG_LEVELS)
     log_format: str = _option("text", "For people or for machines.", LOG_FORMATS)
@@ -179,7 +183,7 @@ class ClusterSettings:
     def shard_options(self) -> list[str]:
         """The options of `serve` that every shard gets."""
         options = ["--log-level", self.log_level, "--log-format", self.log_format]
-        for name in ("durability", "memory_limit_bytes", "tokens"):
+        for name in ("durability", "memory_limit_bytes", "tokens", "tls_cert", "tls_key"):
             value = getattr(self, name)
             if value is not None:
                 options += [f"--{name.replace('_', '-')}", str(value)]

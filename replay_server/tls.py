@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-__all__ = ["TlsFilesError", "reload_certificate", "server_context"]
+__all__ = ["TlsFilesError", "client_context", "reload_certificate", "server_context"]
 
 
 class TlsFilesError(ValueError):
@@ -38,6 +38,15 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         raise TlsFilesError(certificate, key, _reason(error)) from error
     return context
+
+
+def client_context(authorities: Path | None) -> ssl.SSLContext | None:
+    """Return a context that trusts the authorities of a PEM file; None where none is given.
+
+    Raises:
+        OSError: the file can't be read, or holds no certificate (ssl.SSLError).
+    """
+    return None if authorities is None else ssl.create_default_context(cafile=authorities)
 
 
 def reload_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:

@@ -259,12 +259,18 @@ class TableStats(_Reply, frozen=True):
     sample_age: dict[str, float | None]
 
 
-class TableDocument(_Reply, frozen=True):
-    """A table: `spec` as `TableSpec.document` gives it."""
+class TableDocument(_Reply, frozen=True, omit_defaults=True):
+    """A table: `spec` as `TableSpec.document` gives it.
+
+    Attributes:
+        largest_insert: rows that one insert may have, where that is less than the capacity: in a
+            cluster all of them go to one shard.
+    """
 
     name: str
     spec: dict[str, Any]
     stats: TableStats
+    largest_insert: int | None = None
 
 
 class TableList(_Reply, frozen=True):

@@ -6,16 +6,21 @@ import trustme
 
 
 class Certificate:
-    """A certificate for 127.0.0.1 and localhost, and the authority that vouches for it.
+    """A certificate for this machine, and the authority that vouches for it.
 
     Attributes:
         chain, key: what a server needs.
         authority: what a client trusts.
     """
 
-    def __init__(self, folder: Path, name: str = "server") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "server",
+        hosts: tuple[str, ...] = ("127.0.0.1", "localhost"),
+    ) -> None:
         authority = trustme.CA()
-        issued = authority.issue_cert("127.0.0.1", "localhost")
+        issued = authority.issue_cert(*hosts)
         self.chain = folder / f"{name}.pem"
         self.key = folder / f"{name}.key"
         self.authority = folder / f"{name}-authority.pem"

@@ -1,6 +1,9 @@
 """A cluster for tests: shards in processes of their own, and a gateway on a thread."""
 
+import json
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +14,8 @@ from typing import Self
 import uvicorn
 
 from replay_server.cluster import Shard, ShardDirectory, create_gateway_app
+from replay_server.tls import client_context
+from tests.certificates import Certificate
 from tests.server_process import ServerProcess
 
 
@@ -21,13 +26,23 @@ class GatewayThread:
         url: where it serves.
     """
 
-    def __init__(self, directory: ShardDirectory, token: str | None = None) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    def __init__(
+        self,
+        directory: ShardDirectory,
+        token: str | None = None,
+        certificate: Certificate | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        listener = socket.create_server(address)
+        scheme = "http" if certificate is None else "https"
+        self.url = f"{scheme}://{address[0]}:{listener.getsockname()[1]}"
+        trust = None if certificate is None else client_context(certificate.authority)
         config = uvicorn.Config(
-            create_gateway_app(directory, token=token),
+            create_gateway_app(directory, token=token, ssl_context=trust),
             log_config=None,
             access_log=False,
+            ssl_certfile=None if certificate is None else certificate.chain,
+            ssl_keyfile=None if certificate is None else certificate.key,
             timeout_keep_alive=75,  # as a replay server's: tests may rest for a while
         )
         self._server = uvicorn.Server(config)
@@ -39,6 +54,43 @@ class GatewayThread:
         self._thread.join(10)
 
 
+_GATEWAY = """
+import json, socket, sys
+import uvicorn
+from replay_server.cluster import Shard, ShardDirectory, create_gateway_app
+host, port, shards = json.loads(sys.argv[1])
+app = create_gateway_app(ShardDirectory(Shard(number, url) for number, url in shards))
+listener = socket.create_server((host, port))
+print("ready", listener.getsockname()[1], flush=True)
+uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run([listener])
+"""
+
+
+class GatewayProcess:
+    """A gateway in a process of its own, which can be killed.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, directory: ShardDirectory, host: str, port: int = 0) -> None:
+        shards = [(shard.number, shard.url) for shard in directory.current()]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _GATEWAY, json.dumps([host, port, shards])],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline().split()[1])
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
 class ClusterUnderTest:
     """Shards and a gateway.
 
@@ -48,15 +100,26 @@ class ClusterUnderTest:
         gateway: the gateway.
     """
 
-    def __init__(self, shards: int, *, data: Path | None = None, options: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        shards: int,
+        *,
+        data: Path | None = None,
+        options: tuple[str, ...] = (),
+        token: str | None = None,
+        certificate: Certificate | None = None,
+    ):
         self._data, self._options = data, options
+        if certificate is not None:
+            files = f"--tls-cert={certificate.chain}", f"--tls-key={certificate.key}"
+            self._options = (*options, *files)
         with ThreadPoolExecutor(shards) as threads:
             made = list(threads.map(self._start, range(shards)))
         self.processes = dict(enumerate(made))
         self.directory = ShardDirectory(
             Shard(number, process.url) for number, process in self.processes.items()
         )
-        self.gateway = GatewayThread(self.directory)
+        self.gateway = GatewayThread(self.directory, token, certificate)
 
     @property
     def url(self) -> str:

@@ -36,14 +36,14 @@ class Batching:
     @classmethod
     def for_table(
         cls,
-        spec: Mapping[str, Any],
+        document: Mapping[str, Any],
         *,
         batch_rows: int,
         flush_interval_s: float,
         max_buffered_rows: int,
         max_buffered_bytes: int,
     ) -> Self:
-        """Return the numbers for a table of this spec.
+        """Return the numbers for a table of this document.
 
         Where inserts and draws wait for one another a large insert could wait for a draw that waits
         for it, so there blocks stay at `batch_rows`.
@@ -58,8 +58,8 @@ class Batching:
             flush_interval_s=flush_interval_s,
             max_buffered_rows=max_buffered_rows,
             max_buffered_bytes=max_buffered_bytes,
-            largest_insert=_largest_insert(spec),
-            grows=spec["rate_limiter"]["kind"] == "min_size",
+            largest_insert=_largest_insert(document),
+            grows=document["spec"]["rate_limiter"]["kind"] == "min_size",
         )
 
     def buffer_rows(self, signature: Signature) -> int:
@@ -80,10 +80,10 @@ class Batching:
         return min(max(_BLOCK_BYTES // max(1, row_bytes(signature)), batch_rows), most)
 
 
-def _largest_insert(spec: Mapping[str, Any]) -> int:
-    """Return the rows of the largest insert that the table's spec lets pass at all."""
-    rows: int = spec["capacity"]
-    limiter = spec["rate_limiter"]
+def _largest_insert(document: Mapping[str, Any]) -> int:
+    """Return the rows of the largest insert that the table lets pass at all."""
+    rows: int = document.get("largest_insert", document["spec"]["capacity"])
+    limiter = document["spec"]["rate_limiter"]
     match limiter["kind"]:
         case "queue":
             rows = min(rows, limiter["size"])

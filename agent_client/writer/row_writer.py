@@ -93,10 +93,9 @@ class RowWriter:
         document = (
             client.describe_table(table) if create is None else client.ensure_table(table, create)
         )
-        spec = document["spec"]
-        signature = as_signature(spec)
+        signature = as_signature(document["spec"])
         batching = Batching.for_table(
-            spec,
+            document,
             batch_rows=batch_rows,
             flush_interval_s=flush_interval_s,
             max_buffered_rows=max_buffered_rows,

@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replay_server import __version__
-from replay_server.api import docs_page
+from replay_server.api import docs_page, page
 from replay_server.api.app import answer_http_error, describe
 from replay_server.api.cross_site import refuse_other_sites
 from replay_server.api.direct_app import DirectApp
 from replay_server.api.head_as_get import HeadAsGetMiddleware
-from replay_server.cluster import checkpoints, parameters, rows, state, tables
+from replay_server.cluster import activity, checkpoints, parameters, rows, state, tables
 from replay_server.cluster.handling import Gateway
 from replay_server.cluster.shards import ShardDirectory
 from replay_wire.endpoints import CLUSTER_HEADER, PROTOCOL_HEADER, PROTOCOL_VERSION
@@ -62,6 +62,7 @@ def create_gateway_app(
             *parameters.routes(gateway),
             *checkpoints.routes(gateway),
             *state.routes(gateway),
+            *activity.routes(gateway),
         ],
         title="replay-server cluster",
         version=__version__,
@@ -72,7 +73,7 @@ def create_gateway_app(
         lifespan=lifespan,
     )
     app.state.tokens = None
-    app.router.routes += docs_page.routes()
+    app.router.routes += [*docs_page.routes(), *page.routes()]
     app.add_middleware(HeadAsGetMiddleware)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

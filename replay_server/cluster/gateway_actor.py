@@ -20,7 +20,8 @@ from replay_server.cluster.shards import ShardDirectory
 from replay_server.connections import Connection, LimitedConfig
 from replay_server.listening import listen, url_of
 from replay_server.metrics.request_counts import RequestCounts
-from replay_server.settings import ServerSettings, raise_file_limit
+from replay_server.settings import ClusterSettings, ServerSettings, raise_file_limit
+from replay_server.tls import client_context, server_context
 
 __all__ = ["GatewayActor"]
 
@@ -32,11 +33,11 @@ _TICKS_A_LOOK: Final = 5
 class GatewayActor:
     """Serves the protocol for the shards that a registry tells of."""
 
-    def __init__(self, host: str | None, port: int, token: str | None) -> None:
+    def __init__(self, settings: ClusterSettings, port: int, token: str | None) -> None:
         """Listen and serve.
 
         Args:
-            host: to listen on; None is the node's address.
+            settings: where to listen, and by which certificate.
             port: to listen on; 0 takes a free one.
             token: an admin's, where the shards ask for tokens.
         """
@@ -46,14 +47,19 @@ class GatewayActor:
         self._registry = ray.get_actor(REGISTRY_NAME, NAMESPACE)
         self._directory = ShardDirectory()
         self._is_informed = threading.Event()
+        host, tls = settings.host, None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            tls = server_context(settings.tls_cert, settings.tls_key)
         listener = listen(host or ray.util.get_node_ip_address(), port, None)
         shown = host if host not in (None, "0.0.0.0", "::") else ray.util.get_node_ip_address()
-        self._url = url_of(listener, cast("str", shown), tls=False)
+        self._url = url_of(listener, cast("str", shown), tls is not None)
         limits, requests = ServerSettings().limits, RequestCounts()
         raise_file_limit(limits.max_connections)
         self._server = _Server(
             LimitedConfig(
-                create_gateway_app(self._directory, token=token),
+                create_gateway_app(
+                    self._directory, token=token, ssl_context=client_context(settings.tls_ca)
+                ),
                 limits,
                 requests,
                 access_log=False,
@@ -61,6 +67,7 @@ class GatewayActor:
                 server_header=False,
                 ws="none",
                 timeout_graceful_shutdown=_STOP_WITHIN_S,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
             )
         )
         requests.connections = self._server.server_state.connections

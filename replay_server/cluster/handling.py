@@ -79,17 +79,28 @@ class Gateway:
             RefusalError: none is there.
         """
         await self.membership.follow()
-        members = self.cluster.members
-        asks = [Ask(shard, endpoint, name, message) for shard in members.live]
+        found = await self.ask_some(call, self.cluster.members.live, endpoint, name, message)
+        if not found:
+            raise unavailable("none of the cluster's shards answers")
+        return found
+
+    async def ask_some(
+        self,
+        call: Call,
+        shards: Sequence[int],
+        endpoint: Endpoint,
+        name: str = "",
+        message: Any = None,
+    ) -> list[tuple[int, Outcome]]:
+        """Return what came of asking these shards, without those that were lost."""
+        asks = [Ask(shard, endpoint, name, message) for shard in shards]
         outcomes = await self.courier.ask_all(asks, call.message.authorization)
         found = []
         for ask, outcome in zip(asks, outcomes, strict=True):
             if isinstance(outcome, Lost):
-                members.suspect(ask.shard)
+                self.cluster.members.suspect(ask.shard)
             else:
                 found.append((ask.shard, outcome))
-        if not found:
-            raise unavailable("none of the cluster's shards answers")
         return found
 
     async def ask_every(

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from replay_server.cluster.registry import NAMESPACE, REGISTRY_NAME
 from replay_server.settings import ClusterSettings
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_NODES_WITHIN_S: Final = 300.0
+_LOOK_S: Final = 0.2
 
 
 class RayMissingError(ImportError):
@@ -102,10 +106,11 @@ def launch(settings: ClusterSettings, token: str | None = None) -> RunningCluste
 
     Raises:
         RayMissingError: Ray is not installed.
-        ClusterStartError: no Ray is reached, a cluster runs there already, a shard can't start, or
-            others could reach it without a token.
+        ClusterStartError: no Ray is reached or it has too few nodes, a cluster runs there already,
+            a shard can't start, or others could reach it without a token.
     """
     ray = _connected(settings.address)
+    _wait_for_nodes(ray, settings.nodes)
     _check_who_can_reach(ray, settings)
     from replay_server.cluster.supervisor import Supervisor
 
@@ -162,6 +167,17 @@ def _connected(address: str | None) -> Any:
                 "start it with `ray start --head`, or leave --address out"
             ) from error
     return ray
+
+
+def _wait_for_nodes(ray: Any, wanted: int) -> None:
+    deadline = time.monotonic() + _NODES_WITHIN_S
+    while (found := sum(node["Alive"] for node in ray.nodes())) < wanted:
+        if time.monotonic() > deadline:
+            raise ClusterStartError(
+                f"Ray has {found} of the {wanted} nodes that --nodes asks for after "
+                f"{_NODES_WITHIN_S:g} s"
+            )
+        time.sleep(_LOOK_S)
 
 
 def _check_who_can_reach(ray: Any, settings: ClusterSettings) -> None:

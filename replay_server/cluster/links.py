@@ -1,8 +1,7 @@
 """Connections from a gateway to one shard: HTTP/1.1 with bodies of known length, kept alive.
 
 A body is received straight into the one buffer that its length asks for, on a 64-byte boundary, and
-what is sent goes out as the buffers that it is made of: that is what a gateway does all day
-(`docs/cluster.md` has what a general client costs).
+what is sent goes out as the buffers that it is made of: that is what a gateway does all day.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,9 +21,15 @@ class Retirement:
     the draining shard had at the beginning.
     """
 
-    def __init__(self, gateways: Sequence[str], token: str | None) -> None:
+    def __init__(
+        self,
+        gateways: Sequence[str],
+        token: str | None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         """Begin at the first look; any of the gateways is asked."""
         self._gateways = gateways
+        self._ssl = ssl_context or True
         self._headers = {} if token is None else {"authorization": f"Bearer {token}"}
         self._due_at: dict[str, int] | None = None
 
@@ -45,7 +52,7 @@ class Retirement:
             try:
                 answer = httpx.get(
                     f"{gateway}/v1/tables", headers=self._headers, timeout=_TIMEOUT_S,
-                    trust_env=False,
+                    trust_env=False, verify=self._ssl,
                 )  # fmt: skip
             except httpx.TransportError:
                 continue

@@ -40,11 +40,12 @@ class _Handlers:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._limits: dict[str, Limits] = {}
+        self._turn = 0
 
     async def info(self, call: Call) -> tuple[int, object]:
         """Tell the versions, what requests may ask for, and the shards."""
-        replies = good(await self._gateway.ask_live(call, endpoints.INFO))
-        every = [reply.limits for reply in replies]
+        every = await self._every_limits(call)
         limits = {
             name: min(getattr(each, name) for each in every) for name in Limits.__struct_fields__
         }
@@ -55,6 +56,29 @@ class _Handlers:
             limits=Limits(**limits),
             shards=self._gateway.membership.shards,
         )
+
+    async def _every_limits(self, call: Call) -> list[Limits]:
+        """Return the limits of all shards that are there.
+
+        Those of a server never change. So of shards that are known one alone is asked, whether it
+        knows the token: every client that goes straight to the shards asks for this each second.
+        """
+        gateway = self._gateway
+        while True:
+            await gateway.membership.follow()
+            urls = {s.number: s.url for s in gateway.membership.shards if s.state != "down"}
+            if not urls:
+                raise unavailable("none of the cluster's shards answers")
+            self._limits = {url: self._limits[url] for url in urls.values() if url in self._limits}
+            asked = [shard for shard, url in urls.items() if url not in self._limits]
+            if not asked:
+                self._turn += 1
+                asked = [list(urls)[self._turn % len(urls)]]
+            found = await gateway.ask_some(call, asked, endpoints.INFO)
+            for (shard, _), reply in zip(found, good(found), strict=True):
+                self._limits[urls[shard]] = reply.limits
+            if found:
+                return list(self._limits.values())
 
     async def healthz(self, call: Call) -> tuple[int, object]:
         """Tell that the gateway lives."""

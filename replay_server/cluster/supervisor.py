@@ -29,6 +29,7 @@ from replay_server.cluster.shard_actor import (
 )
 from replay_server.cluster.shards import Shard
 from replay_server.settings import ClusterSettings
+from replay_server.tls import client_context
 
 __all__ = ["Supervisor"]
 
@@ -103,7 +104,7 @@ class Supervisor:
                     max_restarts=-1,
                     scheduling_strategy="SPREAD" if index else _bound_to(here),
                 )
-                .remote(self._settings.host, port, self._token)
+                .remote(self._settings, port, self._token)
             )
         urls = await asyncio.gather(*(gateway.url.remote() for gateway in self._gateways))
         return list(urls)
@@ -116,7 +117,9 @@ class Supervisor:
                     self._wanted += number
                 elif number in self._placed and self._placed[number].retirement is None:
                     self._wanted -= 1
-                    self._placed[number].retirement = Retirement(urls, self._token)
+                    self._placed[number].retirement = Retirement(
+                        urls, self._token, client_context(self._settings.tls_ca)
+                    )
                     await self._publish()
             await self._look_at_nodes()
             self._fill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from replay_wire.specs import (
     UniformSampler,
 )
 
-__all__ = ["routes", "share_of", "whole_document"]
+__all__ = ["age_scale", "joined_ages", "routes", "share_of", "whole_document"]
 
 _SUMMED = (
     "size", "rows", "inserted_total", "sampled_total", "updated_total", "stale_total",
@@ -54,9 +55,15 @@ def share_of(spec: TableSpec, shards: int) -> TableSpec:
     return share
 
 
-def whole_document(documents: list[TableDocument], age_scale: int) -> TableDocument:
+def age_scale(gateway: Gateway) -> int:
+    """Return how many rows come in to a cluster for each of a shard's, about."""
+    return max(len(gateway.cluster.members.serving), 1)
+
+
+def whole_document(documents: list[TableDocument], scale: int) -> TableDocument:
     """Return the document of a table from those of its shares, at least one."""
     spec = dict(next((d.spec for d in documents if "columns" in d.spec), documents[0].spec))
+    smallest_share = min(document.spec["capacity"] for document in documents)
     if "cluster_capacity" in spec:
         spec["capacity"] = spec.pop("cluster_capacity")
     stats = [document.stats for document in documents]
@@ -69,8 +76,11 @@ def whole_document(documents: list[TableDocument], age_scale: int) -> TableDocum
             **sums,
             max_priority=max(each.max_priority for each in stats),
             samples_per_insert=sums["sampled_total"] / inserted if inserted else 0.0,
-            sample_age=_ages(stats, age_scale),
+            sample_age=joined_ages(
+                [(each.sample_age, each.sampled_total) for each in stats], scale
+            ),
         ),
+        largest_insert=smallest_share,
     )
 
 
@@ -100,7 +110,7 @@ class _Handlers:
                 )
             share = msgspec.structs.replace(share, capacity=standing[0].spec["capacity"])
         made = await gateway.ask_live(call, endpoints.CREATE_TABLE, name, share.document())
-        document = whole_document(good(made), self._age_scale)
+        document = whole_document(good(made), age_scale(self._gateway))
         return 200 if standing else 201, document
 
     async def change_table(self, call: Call) -> tuple[int, object]:
@@ -120,13 +130,13 @@ class _Handlers:
         found = await gateway.ask_every(call, endpoints.CHANGE_TABLE, name, change)
         gateway.cluster.views.pop(name, None)
         documents = good(found, missing=ErrorCode.UNKNOWN_TABLE)
-        return 200, whole_document(documents, self._age_scale)
+        return 200, whole_document(documents, age_scale(self._gateway))
 
     async def describe_table(self, call: Call) -> tuple[int, object]:
         """Tell a table's spec and the sums of its shares' counters."""
         found = await self._gateway.ask_live(call, endpoints.DESCRIBE_TABLE, call.names["table"])
         documents = good(found, missing=ErrorCode.UNKNOWN_TABLE)
-        return 200, whole_document(documents, self._age_scale)
+        return 200, whole_document(documents, age_scale(self._gateway))
 
     async def list_tables(self, call: Call) -> tuple[int, object]:
         """Tell every table's spec and the sums of its shares' counters, by name."""
@@ -135,7 +145,9 @@ class _Handlers:
             for document in reply.tables:
                 by_name.setdefault(document.name, []).append(document)
         return 200, TableList(
-            tables=[whole_document(by_name[name], self._age_scale) for name in sorted(by_name)]
+            tables=[
+                whole_document(by_name[name], age_scale(self._gateway)) for name in sorted(by_name)
+            ]
         )
 
     async def drop_table(self, call: Call) -> tuple[int, object]:
@@ -154,10 +166,6 @@ class _Handlers:
         good(found, missing=ErrorCode.UNKNOWN_TABLE)
         return 200, EmptyReply()
 
-    @property
-    def _age_scale(self) -> int:
-        return max(len(self._gateway.cluster.members.serving), 1)
-
 
 def _check_sampler(sampler: Any) -> None:
     if not isinstance(sampler, PrioritizedSampler | UniformSampler):
@@ -170,15 +178,22 @@ def _invalid(field: str, reason: str) -> RefusalError:
     return refusal(ErrorCode.INVALID_REQUEST, f"{field}: {reason}", field=field)
 
 
-def _ages(stats: list[TableStats], scale: int) -> dict[str, float | None]:
-    """Return the means of the shares' quantiles, weighted by their draws."""
-    known = [each for each in stats if each.sampled_total and None not in each.sample_age.values()]
-    draws = sum(each.sampled_total for each in known)
+def joined_ages(
+    shares: Sequence[tuple[dict[str, float | None], int]], scale: int
+) -> dict[str, float | None]:
+    """Return the means of shares' quantiles of ages, weighted by their draws.
+
+    Args:
+        shares: quantiles by name, and draws; at least one.
+        scale: see `age_scale`.
+    """
+    known = [(ages, draws) for ages, draws in shares if draws and None not in ages.values()]
+    total = sum(draws for _, draws in known)
     return {
-        name: scale * sum((s.sample_age[name] or 0.0) * s.sampled_total for s in known) / draws
-        if draws
+        name: scale * sum((ages[name] or 0.0) * draws for ages, draws in known) / total
+        if total
         else None
-        for name in stats[0].sample_age
+        for name in shares[0][0]
     }
 
 

@@ -116,8 +116,9 @@ def _cut(blocks: Iterator[Block], most_rows: int) -> Iterator[Block]:
 
 def _most_rows(document: TableDocument) -> int:
     """Return how many rows a table can take at once."""
-    spec, limiter = document.spec, document.spec["rate_limiter"]
-    most = [spec["capacity"], limiter.get("size", spec["capacity"])]
+    limiter = document.spec["rate_limiter"]
+    rows = document.largest_insert or document.spec["capacity"]
+    most = [rows, limiter.get("size", rows)]
     if limiter["kind"] == "sample_to_insert_ratio":
         # Half of what could ever pass: for all of it draws would have to go to their very bound.
         most.append(int(limiter["error_buffer"] / limiter["samples_per_insert"]))

@@ -13,7 +13,7 @@ from replay_wire.errors import ErrorCode
 from replay_wire.sharding.asks import refusal
 from replay_wire.specs import MinSizeLimiter, RateLimiter, SampleToInsertRatioLimiter
 
-__all__ = ["Counts", "missing_for_draw", "missing_for_insert"]
+__all__ = ["Counts", "missing_for_draw", "missing_for_insert", "surplus_share"]
 
 _COUNTLESS = 2.0**53
 
@@ -85,6 +85,13 @@ def missing_for_insert(
             field="columns",
         )
     return _more(_ceil(surplus + rows * ratio - highest), "draw")
+
+
+def surplus_share(limiter: SampleToInsertRatioLimiter, counts: Counts) -> float:
+    """Return where counts stand between what a limiter holds back: draws at 0, inserts at 1."""
+    ratio, buffer = limiter.samples_per_insert, limiter.error_buffer
+    above_lowest = counts.inserted * ratio - counts.drawn - (ratio * limiter.min_size - buffer)
+    return min(max(above_lowest / (2 * buffer), 0.0), 1.0)
 
 
 def _ceil(count: float) -> int:

@@ -40,7 +40,7 @@ class Members:
     @property
     def away(self) -> tuple[int, ...]:
         """Those that are asked for nothing now."""
-        live = self.live
+        live = set(self.live)
         return tuple(s for s in self._states if s not in live)
 
     @property

@@ -114,7 +114,7 @@ def _of_compose(line: str) -> Iterator[str]:
 
 @cache
 def _services() -> dict[str, dict[str, list[str]]]:
-    files = [ROOT / "docker-compose.yml", ROOT / "docker" / "compose.tokens.yml"]
+    files = [ROOT / "docker-compose.yml", *sorted((ROOT / "docker").glob("compose.*.yml"))]
     found: dict[str, dict[str, list[str]]] = {}
     for file in files:
         for name, service in yaml.safe_load(file.read_text())["services"].items():

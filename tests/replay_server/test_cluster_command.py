@@ -39,3 +39,16 @@ def test_tokens_and_the_gateways_token_go_together(
 
     assert run(option, str(file)) == 2
     assert "go together" in capsys.readouterr().err
+
+
+def test_a_certificate_and_its_key_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "file"
+    file.write_text("x")
+
+    assert run("--tls-cert", str(file)) == 2
+    assert "--tls-cert and --tls-key go together" in capsys.readouterr().err
+
+
+def test_authorities_that_are_no_file_are_bad_usage(capsys: pytest.CaptureFixture[str]):
+    assert run("--tls-ca", "nowhere.pem") == 2
+    assert "--tls-ca nowhere.pem is no file" in capsys.readouterr().err

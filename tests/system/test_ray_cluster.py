@@ -15,9 +15,14 @@ import httpx
 import numpy as np
 import pytest
 
+from agent_client.errors import ForbiddenError
 from agent_client.replay_client import ReplayClient
 from agent_client.writer import RowWriter
+from replay_server.cluster.launch import launch
 from replay_server.settings import ClusterSettings
+from replay_server.token_file import add_token
+from replay_wire.roles import Role
+from tests.certificates import Certificate
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -45,8 +50,6 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def start(nodes: Any, data: Path | None, **options: Any) -> Any:
-    from replay_server.cluster.launch import launch
-
     settings = {"shards": 3, "port": 0, **options}
     return launch(
         ClusterSettings(
@@ -187,6 +190,40 @@ def test_cluster_started_again_has_its_rows(nodes: Any, tmp_path: Path) -> None:
     with start(nodes, tmp_path) as cluster, ReplayClient(cluster.url) as client:
         assert client.describe_table("t")["stats"]["size"] == 90
         assert len({each.node for each in placed(cluster).values()}) == 3
+
+
+def test_tokens_and_tls_hold_from_end_to_end(nodes: Any, tmp_path: Path) -> None:
+    certificate = Certificate(tmp_path, hosts=(nodes.head_node.node_ip_address,))
+    tokens = {role: add_token(tmp_path / "tokens", role.value, role) for role in Role}
+    settings = ClusterSettings(
+        address=nodes.address,
+        shards=2,
+        port=0,
+        tokens=tmp_path / "tokens",
+        tls_cert=certificate.chain,
+        tls_key=certificate.key,
+        tls_ca=certificate.authority,
+    )
+
+    def client(role: Role, direct: bool) -> ReplayClient:
+        return ReplayClient(
+            cluster.url, token=tokens[role], tls_ca=certificate.authority, direct=direct
+        )
+
+    with launch(settings, tokens[Role.ADMIN]) as cluster:
+        assert cluster.url.startswith("https://")
+        with client(Role.ADMIN, False) as admin, client(Role.LEARNER, True) as learner:
+            admin.create_table("t", {"capacity": CAPACITY})
+            for value in range(4):
+                admin.insert("t", rows(value))
+            assert learner.sample("t", 32).size == 40
+            with pytest.raises(ForbiddenError):
+                learner.insert("t", rows(1))
+            cluster.drain(0)  # which asks the gateway for the tables
+            until(lambda: admin.info().shards[0].state == "draining")
+            for _ in range(CAPACITY // 100_000):
+                admin.insert("t", rows(2, 100_000))
+            until(lambda: 0 not in {shard.number for shard in admin.info().shards})
 
 
 def test_command_serves_grows_and_ends_with_0(nodes: Any, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from agent_client.errors import (
     UnknownTableError,
 )
 from agent_client.replay_client import ReplayClient
+from agent_client.writer import RowWriter
 from replay_server.cluster import Shard
 from replay_wire import endpoints
 from replay_wire.messages import ScanRequest
@@ -69,6 +70,22 @@ def test_a_table_is_described_as_one(cluster: ClusterUnderTest):
         client.create_table("t", SPEC)
         with pytest.raises(TableExistsError):
             client.create_table("t", {**SPEC, "capacity": 5000})
+
+
+def test_an_insert_is_told_to_fit_a_shard_and_writers_cut_their_rows_by_that(
+    cluster: ClusterUnderTest,
+):
+    with ReplayClient(cluster.url, direct=False) as client:
+        made = client.create_table("t", {"capacity": 402})
+        with pytest.raises(InvalidRequestError):
+            client.insert("t", {"number": np.arange(102)})
+        with RowWriter(client, "t", batch_rows=4000) as writer:
+            for number in range(350):
+                writer.append({"number": number})
+
+        assert made["largest_insert"] == client.describe_table("t")["largest_insert"] == 101
+        assert client.list_tables()[0]["largest_insert"] == 101
+        assert writer.rows_acknowledged == 350
 
 
 def test_updates_go_to_the_shards_of_their_keys(cluster: ClusterUnderTest):
