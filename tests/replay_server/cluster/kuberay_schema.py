@@ -1,8 +1,8 @@
 """What KubeRay's `ray.io/v1` and Kubernetes take, as far as docker/kuberay.yaml uses it.
 
-Names, types and what is required, written down from KubeRay's API types (rayjob_types.go at 0057210,
-raycluster_types.go at 026f143) and from the reference of Kubernetes v1; whatever is not listed here
-is refused, though they may know it.
+Names, types and what is required, written down from KubeRay's API types (rayjob_types.go at
+0057210, raycluster_types.go at 026f143) and from the reference of Kubernetes v1; whatever is not
+listed here is refused, though they may know it.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What starts a cluster in containers: files for Compose and KubeRay say what their readers know."""
+"""What starts a cluster in containers: files for Compose and KubeRay say what readers know."""
 
 import re
 import shlex
@@ -97,7 +97,7 @@ def test_the_manifest_says_that_it_was_not_run():
 
 
 def test_compose_sets_options_that_the_command_has():
-    names = [name for name in COMPOSE["services"]["gateway"]["environment"]]
+    names = list(COMPOSE["services"]["gateway"]["environment"])
 
     assert names
     for name in names:
