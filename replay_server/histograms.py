@@ -70,6 +70,8 @@ def joined(parts: Sequence[Histogram]) -> Histogram:
     is_whole = not is_logarithmic and all(
         edge.is_integer() for part in filled for edge in part.edges
     )
+    if is_whole:  # the last bin of several ends behind the largest number in it
+        high = max(part.edges[-1] - (part.edges[-1] > part.edges[0]) for part in filled)
     edges = _edges(low, high, is_logarithmic, is_whole)
     whole, _ = np.histogram(np.concatenate(middles), edges, weights=np.concatenate(counts))
     return Histogram(

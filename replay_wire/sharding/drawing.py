@@ -11,6 +11,7 @@ draw that falls on it is refused and made again, which is to draw from the other
 
 from __future__ import annotations
 
+import math
 import time
 
 from replay_wire.errors import ErrorCode
@@ -154,10 +155,11 @@ def _weigh(
     known: dict[int, float],
 ) -> None:
     """Put the parts together with the share of each shard among those that are left."""
+    mass_left = math.fsum(left.values())
     for shard, positions, reply in found:
         if shard not in known:
             continue
-        share = known[shard] / sum({**left, shard: known[shard]}.values())
+        share = known[shard] / (mass_left if shard in left else mass_left + known[shard])
         report = reply.report
         if drawn.over_table and report.smallest is not None and report.mass:
             least = share * report.smallest / report.mass

@@ -85,7 +85,8 @@ def exchange(
         that failed are out of `masses` then.
     """
     masses = {} if masses is None else masses
-    live = cluster.members.live
+    live = set(cluster.members.live)
+    highest = view.highest
     drawn.stale += sum(len(keys) for shard, (keys, _) in update.items() if shard not in live)
     shards = {
         *aims,
@@ -98,7 +99,7 @@ def exchange(
             shard,
             endpoints.SHARD_DRAW,
             table,
-            _request(view, shard, request, aims, update, drawn.over_table),
+            _request(view, shard, request, aims, update, drawn.over_table, highest),
         )
         for shard in sorted(shards)
     ]
@@ -141,6 +142,7 @@ def _request(
     aims: Aims,
     update: Split,
     smallest: bool,
+    highest: float,
 ) -> ShardDrawRequest:
     targets: Float64Array = aims[shard][1] if shard in aims else np.empty(0)
     report = view.reports.get(shard)
@@ -155,7 +157,7 @@ def _request(
         columns=request.columns,
         layout=request.layout,
         smallest=smallest,
-        highest=view.highest,
+        highest=highest,
         seen=0.0 if report is None else report.highest,
         **changed,
     )

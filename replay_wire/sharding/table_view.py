@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from replay_wire.sharding.limiting import Counts
@@ -58,7 +58,7 @@ class TableView:
         self.reports.pop(shard, None)
         self._highest.pop(shard, None)
 
-    def overdue(self, shards: Sequence[int]) -> list[int]:
+    def overdue(self, shards: Collection[int]) -> list[int]:
         """Return those among the shards that have told nothing for long, though they have it.
 
         Long is a tenth of a second, or a millisecond a shard if that is more.
@@ -67,7 +67,7 @@ class TableView:
         return [s for s in shards if s in self.reports and self._told_s[s] < limit]
 
     @staticmethod
-    def longest_s(shards: Sequence[int]) -> float:
+    def longest_s(shards: Collection[int]) -> float:
         """Return for how long a report of one of the shards is good."""
         return max(_OVERDUE_S, _A_SHARD_S * len(shards))
 
