@@ -133,18 +133,20 @@ def _learner_slow(facts: Facts) -> Verdict:
 
 def _stuck(facts: Facts) -> Verdict:
     detail = (
-        "Each waits for the other, and neither moves: the limiter has room for the next insert only "
-        "after a draw, and rows enough for the next draw only after an insert."
+        "Each waits for the other, and neither moves: the limiter has room for the next insert "
+        "only after a draw, and rows enough for the next draw only after an insert."
     )
     limiter = facts.limiter
     if isinstance(limiter, SampleToInsertRatioLimiter):
         advice = (
-            f"Raise error_buffer (now {limiter.error_buffer:g}): twice that has to hold a batch and "
-            f"{limiter.samples_per_insert:g} draws for each row of an insert. Or make batches and "
-            "inserts smaller."
+            f"Raise error_buffer (now {limiter.error_buffer:g}): twice that has to hold a batch "
+            f"and {limiter.samples_per_insert:g} draws for each row of an insert. Or make batches "
+            "and inserts smaller."
         )
     else:
-        advice = "Make batches and inserts smaller, or the queue longer: it has to hold one of each."
+        advice = (
+            "Make batches and inserts smaller, or the queue longer: it has to hold one of each."
+        )
     return _say("stuck", "Actors and learner are stuck", detail, advice)
 
 

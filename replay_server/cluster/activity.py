@@ -140,6 +140,7 @@ def _side(pace: Pace) -> Side:
         per_second=pace.per_second,
         waiting=0,
         held_share=0.0,
+        wait_share=0.0,
         held_seconds_total=0.0,
         refused_total=0,
     )

@@ -167,7 +167,7 @@ class GatewayRoute(WireRoute):
 
 def authorization_of(scope: Scope) -> bytes | None:
     """Return the Authorization header of a request; None for one that is no token's."""
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    found: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if len(found) != 1 or len(found[0]) > _MOST_AUTHORIZATION or not is_plain(found[0]):
         return None
     return found[0]

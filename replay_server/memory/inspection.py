@@ -47,9 +47,7 @@ def lately_inserted(table: Table, rows: int, most: int) -> set[str]:
     """
     since = table.next_key - rows
     return {
-        writer
-        for writer, _, key in table._writers.latest(most)
-        if key is not None and key >= since
+        writer for writer, _, key in table._writers.latest(most) if key is not None and key >= since
     }
 
 
