@@ -25,7 +25,7 @@ PENDULUM: Final = Preset(
 LUNAR_LANDER_CONTINUOUS: Final = Preset(
     name="lunarlander-continuous",
     environment_ids=("LunarLanderContinuous-v3", "LunarLander-v3?continuous=true"),
-    steps=200_000,
+    steps=300_000,
     evaluation_period=5_000,
     stop_return=215.0,
     solved_return=200.0,
@@ -39,6 +39,7 @@ LUNAR_LANDER_CONTINUOUS: Final = Preset(
         replay_capacity=200_000,
         learning_starts=2_000,
         random_steps=2_000,
+        stretch_probability=0.05,
     ),
 )
 

@@ -55,7 +55,7 @@ class Agent:
         return cls(
             network=policy,
             best_network=deepcopy(policy),
-            actor=Actor(NumpyPolicy(policy), action_space, config.random_steps, generator),
+            actor=Actor.build(NumpyPolicy(policy), action_space, config, generator),
             learner=Learner(policy, critics, config),
         )
 

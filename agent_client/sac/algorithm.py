@@ -62,7 +62,7 @@ class SAC:
         """Return what acts by the stochastic policy, and not by epsilon."""
         policy = NumpyPolicy(cast("SquashedGaussianPolicy", network))
         box = _bounded_box(action_space)
-        return PolicyExplorer(Actor(policy, box, config.random_steps, generator))
+        return PolicyExplorer(Actor.build(policy, box, config, generator))
 
     def exportable(self, network: nn.Module) -> ExportableMean:
         """Return the same policy as a module of tensors."""

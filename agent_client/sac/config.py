@@ -10,6 +10,7 @@ from typing import ClassVar
 from agent_client.learning.config import (
     COUNT,
     FINITE,
+    FRACTION,
     LAYERS,
     POSITIVE,
     RATE,
@@ -74,4 +75,10 @@ class SACConfig(ReplayConfig):
     )
     random_steps: int = hyperparameter(
         1_000, "environment steps at first in which actions are uniformly random", STEPS
+    )
+    stretch_probability: float = hyperparameter(
+        0.0, "part of the stretches that begin with one random action, held for a while", FRACTION
+    )
+    stretch_steps: int = hyperparameter(
+        40, "environment steps of a stretch; an action is held for 1 to so many", COUNT
     )
