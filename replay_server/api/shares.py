@@ -47,7 +47,7 @@ def routes(service: ReplayService) -> list[WireRoute]:
             (
                 endpoints.SHARD_INSERT,
                 shard_insert,
-                (shape, priority, ErrorCode.STALE_SEQUENCE, away, full),
+                (shape, priority, ErrorCode.STALE_SEQUENCE, ErrorCode.RATE_LIMITED, away, full),
             ),
             (endpoints.SHARD_TABLE, shard_table, ()),
             (endpoints.SHARD_WRITERS, shard_writers, ()),

@@ -120,6 +120,7 @@ class _Handlers:
             sampler=shares[0].sampler,
             rate_limiter=shares[0].rate_limiter,
             samples_per_insert=pace.samples_per_insert,
+            writers_at_work=None,  # one that inserts into two shards would count twice
             limiter_position=await self._position(call, name, limiter),
             inserts=inserts,
             draws=draws,

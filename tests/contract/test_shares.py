@@ -80,3 +80,15 @@ def test_a_highest_priority_that_no_row_could_have_is_not_heard_of(share: TableP
     assert share.stats()["max_priority"] == 1.0
     drawn = share.post("sample", {"batch_size": 2})
     assert drawn.status == 200
+
+
+def test_a_shard_draws_at_points_though_its_items_go_with_their_draws(table: TablePeer):
+    spec = {"capacity": 10, "columns": COLUMNS, "cluster_capacity": 20, "max_times_sampled": 1}
+    assert table.put(**spec).status == 201
+    for sequence in (1, 2, 3):
+        assert insert(table, sequence).status == 200
+
+    drawn = table.post("shard/draw", {"targets": array("<f8", [0.5, 0.5, 0.5])})
+
+    assert drawn.status == 200
+    assert sorted(drawn.array("keys")) == [0, 1, 2]

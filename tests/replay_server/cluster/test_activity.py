@@ -102,8 +102,10 @@ def test_the_limiter_of_the_cluster_has_a_place(cluster: ClusterUnderTest, clien
     client.create_table("t", {"capacity": 4000, "rate_limiter": RATIO})
     fill(client, 30)
 
+    found = looked(cluster, lambda table: table["inserted_total"] == 30, lambda: None)
+
     # 30 rows allow 60 draws; draws wait below 2 * 10 - 100 and inserts above 2 * 10 + 100
-    assert told(cluster)["limiter_position"] == pytest.approx((60 + 80) / 200)
+    assert found["limiter_position"] == pytest.approx((60 + 80) / 200)
 
 
 def test_the_page_is_there(cluster: ClusterUnderTest):
