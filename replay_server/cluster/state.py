@@ -93,7 +93,7 @@ class _Handlers:
 
     async def metrics(self, call: Call) -> tuple[int, object]:
         """Tell how many shards there are; each tells of itself at its own `/metrics`."""
-        await self._gateway.ask_live(call, endpoints.HEALTHZ)
+        await self._every_limits(call)  # a shard says whether the token will do
         shards = self._gateway.membership.shards
         lines = [
             "# HELP replay_cluster_shards Shards by state, as the gateway sees them.",
