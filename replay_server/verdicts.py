@@ -144,9 +144,7 @@ def _stuck(facts: Facts) -> Verdict:
             "and inserts smaller."
         )
     else:
-        advice = (
-            "Make batches and inserts smaller, or the queue longer: it has to hold one of each."
-        )
+        advice = "Make batches and inserts smaller, or the queue longer: one of each has to fit."
     return _say("stuck", "Actors and learner are stuck", detail, advice)
 
 

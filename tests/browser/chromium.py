@@ -26,7 +26,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 def executable() -> str | None:
-    """Return the path of the system's Chromium or playwright's own; None where none is."""
+    """Return the path of the system's Chromium, or of playwright's own; None if there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     return found or _own_executable()
 

@@ -100,8 +100,8 @@ def test_who_wait_for_each_other_for_ever_are_told_that_they_are_stuck(table: Ta
     told = looked(table, lambda found: found["verdict"]["state"] == "stuck")
 
     assert "error_buffer (now 4)" in told["verdict"]["advice"]
-    larger = {"rate_limiter": {"error_buffer": 6.0}}
-    assert table.peer.json("PATCH", table.path, larger).status == 200
+    more = {"rate_limiter": {"error_buffer": 6.0}}
+    assert table.peer.json("PATCH", table.path, more).status == 200
     assert inserted.answer().status == 200
     assert drawn.answer().status == 200
 
