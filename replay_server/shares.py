@@ -60,7 +60,7 @@ class Shares:
         return ShardTable(spec=served.spec.document(), report=self._report(served))
 
     async def insert(self, name: str, request: ShardInsertRequest) -> ShardInsertReply:
-        """Store rows at once. Raises what `Rows.insert` does, but for RateLimitedError."""
+        """Store rows at once, or not. Raises what `Rows.insert` does."""
         served = self._tables.find(name)
         stamp = request.rows.writer
         reply = await self._rows.insert(
@@ -82,7 +82,7 @@ class Shares:
             say; nothing has changed.
         """
         served = self._tables.find(name)
-        targets = request.targets.to_numpy("targets")
+        targets = np.array(request.targets.to_numpy("targets"))  # kernels take no read-only views
         if targets.dtype != np.float64 or targets.ndim != 1:
             raise InvalidArgumentError("targets", "expected <f8 of shape [B]")
         if not ((targets >= 0.0) & (targets < 1.0)).all():

@@ -39,6 +39,7 @@ def routes(service: ReplayService) -> list[WireRoute]:
     """Return the routes of this module."""
     unknown, shape = ErrorCode.UNKNOWN_TABLE, ErrorCode.SCHEMA_MISMATCH
     priority, full = ErrorCode.BAD_PRIORITY, ErrorCode.STORAGE_FULL
+    stale, limited = ErrorCode.STALE_SEQUENCE, ErrorCode.RATE_LIMITED
     away = ErrorCode.UNAVAILABLE
     return [
         WireRoute(endpoint, handler, service, tag="shards", errors=(unknown, *errors))
@@ -47,7 +48,7 @@ def routes(service: ReplayService) -> list[WireRoute]:
             (
                 endpoints.SHARD_INSERT,
                 shard_insert,
-                (shape, priority, ErrorCode.STALE_SEQUENCE, ErrorCode.RATE_LIMITED, away, full),
+                (shape, priority, stale, limited, away, full),
             ),
             (endpoints.SHARD_TABLE, shard_table, ()),
             (endpoints.SHARD_WRITERS, shard_writers, ()),

@@ -92,3 +92,18 @@ def test_a_shard_draws_at_points_though_its_items_go_with_their_draws(table: Tab
 
     assert drawn.status == 200
     assert sorted(drawn.array("keys")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("limit", [0, 2], ids=["unlimited", "limited"])
+@pytest.mark.parametrize("kind", ["prioritized", "uniform"])
+def test_a_shard_draws_at_the_targets(share: TablePeer, limit: int, kind: str):
+    change = {"sampler": {"kind": kind}, "max_times_sampled": limit}
+    assert share.peer.json("PATCH", share.path, change).status == 200
+    keys = [int(insert(share, number).array("keys")[0]) for number in range(1, 5)]
+
+    answer = share.post("shard/draw", {"targets": array("<f8", [0.0, 0.3, 0.6, 0.99])})
+
+    assert answer.status == 200
+    assert answer.document["drawn"]
+    assert answer.array("keys").tolist() == keys
+    assert answer.array("probabilities").tolist() == [0.25] * 4
