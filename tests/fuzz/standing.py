@@ -134,7 +134,7 @@ def _fingerprint(served: ServedTable) -> Fingerprint:
         state.streams,
         repr(state.writers),
         dict(vars(table.sampler)),
-        dict(vars(table.limiter)),
+        _attributes(table.limiter),
         table.takes_away,
         table.signature,
         table.sample_ages.drawn,
@@ -142,6 +142,14 @@ def _fingerprint(served: ServedTable) -> Fingerprint:
         *(array.tobytes() for array in arrays.columns.values()),
         *(rows.tobytes() for rows in _unpacked(table).values()),
     )
+
+
+def _attributes(one: object) -> dict[str, object]:
+    """Return what an object has; what was never set is there as its class has it."""
+    found: dict[str, object] = {}
+    for each in reversed(type(one).__mro__):
+        found |= {name: value for name, value in vars(each).items() if isinstance(value, int)}
+    return found | vars(one)
 
 
 def _unpacked(table: Table) -> dict[str, AnyArray]:
