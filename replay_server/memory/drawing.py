@@ -144,10 +144,7 @@ class Drawing:
             nothing = np.empty(0)
             return Chosen(np.empty(0, np.int64), nothing, nothing, np.empty(0, np.int32))
         if not self.at_once:
-            own = (
-                points.copy()
-            )  # a request's are read-only, which compiled code takes for another type
-            return self._one_by_one(sampler, own, tree.total, Undo(), may_fall_short=True)
+            return self._one_by_one(sampler, points, tree.total, Undo(), may_fall_short=True)
         slots = leaves_at(tree, points)
         masses = tree.masses[slots]
         return Chosen(slots, masses / tree.total, masses, self._index.count_draws(slots))
